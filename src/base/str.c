@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Growth by doubling up to the string's limit; see str.h for the failure rule.
+ */
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct str str_new(size_t limit)
+{
+    return (struct str){.limit = limit};
+}
+
+void str_free(struct str *s)
+{
+    free(s->data);
+    *s = (struct str){.limit = s->limit};
+}
+
+void str_clear(struct str *s)
+{
+    s->size = 0;
+    s->failed = false;
+    if (s->data)
+        s->data[0] = '\0';
+}
+
+/* Makes room for `more` bytes and the NUL. */
+static bool reserve(struct str *s, size_t more)
+{
+    if (s->failed || more > s->limit || s->size > s->limit - more) {
+        s->failed = true;
+        return false;
+    }
+    size_t need = s->size + more + 1;
+    if (need <= s->capacity)
+        return true;
+    size_t capacity = s->capacity ? s->capacity : 64;
+    while (capacity < need)
+        capacity *= 2;
+    char *data = realloc(s->data, capacity);
+    if (!data) {
+        s->failed = true;
+        return false;
+    }
+    s->data = data;
+    s->capacity = capacity;
+    return true;
+}
+
+void str_append(struct str *s, const void *bytes, size_t size)
+{
+    if (!reserve(s, size))
+        return;
+    if (size)
+        memcpy(s->data + s->size, bytes, size);
+    s->size += size;
+    s->data[s->size] = '\0';
+}
+
+void str_put(struct str *s, const char *text)
+{
+    str_append(s, text, strlen(text));
+}
+
+void str_putc(struct str *s, char c)
+{
+    str_append(s, &c, 1);
+}
+
+void str_format(struct str *s, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (size < 0)
+        s->failed = true;
+    else if (reserve(s, (size_t)size)) {
+        vsnprintf(s->data + s->size, (size_t)size + 1, format, again);
+        s->size += (size_t)size;
+    }
+    va_end(again);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Decoding photographs, through libvips. The only room that includes vips.h.
+ *
+ * What comes out is always upright, sRGB, 8-bit, three channels: EXIF orientation applied, an
+ * embedded ICC profile converted, alpha dropped (not blended) as Pillow's convert("RGB") does,
+ * 16-bit, grayscale, CMYK and palettes brought to RGB, the first frame of an animation.
+ *
+ * Safe to call from several threads at once after image_room_open().
+ */
+#ifndef FOVEA_IMAGE_IMAGE_H
+#define FOVEA_IMAGE_IMAGE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct image {
+    uint8_t *pixels;   /* [height, width, 3], rows width * 3 bytes apart; freed by image_free() */
+    int width, height; /* upright */
+    char format[12];   /* "jpeg", "png", … as found in the content, whatever the name says */
+};
+
+struct image_options {
+    double max_megapixels; /* refused with ERR_LIMIT before any pixel is decoded; 0: the default */
+};
+
+#define IMAGE_MAX_MEGAPIXELS 500.0
+
+/* Once per process, before any thread decodes. Decodes run on the calling thread alone (the caller
+ * brings the parallelism); libvips' operation cache is off. */
+MUST_USE enum status image_room_open(struct err *err);
+void image_room_close(void);
+
+/* Decodes a file's content. Errors: ERR_FORMAT (not an image, truncated, damaged), ERR_UNSUPPORTED
+ * (a format this libvips cannot read, or that fovea does not take), ERR_LIMIT, ERR_MEMORY. The text
+ * does not name the file: callers do with err_prefix(). */
+MUST_USE enum status image_decode(struct image *out, const void *content, size_t size,
+                                  const struct image_options *, struct err *err);
+/* file_read() and image_decode(); the text names the file. */
+MUST_USE enum status image_decode_file(struct image *out, const char *path,
+                                       const struct image_options *, struct err *err);
+void image_free(struct image *); /* NULL-safe, leaves it empty */
+
+/* True for the names that an index takes: by extension, in any case. */
+bool image_name_is_photo(const char *name);
+
+/* rgb: [height, width, 3] → an 8-bit RGB PNG, written atomically. */
+MUST_USE enum status image_write_png(const char *path, const uint8_t *rgb, int width, int height,
+                                     struct err *err);
+
+/* "8.14.1" and the formats (of those in spec §2) that this libvips reads, for doctor and errors. */
+const char *image_library_version(void);
+bool image_format_supported(const char *extension);
+
+#endif
