@@ -3,7 +3,7 @@
  * `fovea model`: what is done to models themselves.
  */
 #include "cli/commands.h"
-#include "cli/model_args.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "clip/synth.h"
 

@@ -4,7 +4,7 @@
  * the crop keeps, and is compared with Pillow's result in the tests.
  */
 #include "cli/commands.h"
-#include "cli/model_args.h"
+#include "cli/options.h"
 #include "clip/preprocess.h"
 #include "image/image.h"
 
