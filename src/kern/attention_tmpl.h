@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Attention of one head, part of the template of kernels_tmpl.h.
+ *
+ * K^T and V are packed once; then, for each block of ROWS queries, three steps that stay in the
+ * first two cache levels, so that no [queries, keys] matrix exists:
+ *
+ *   block   [ROWS, width]  = scale * q rows
+ *   scores  [ROWS, keys]   = block K^T          tiles of ROWS x COLUMNS vectors, in registers
+ *   scores                 = exp(score - max of the row), its sum kept aside
+ *   block   [ROWS, width]  = scores V           the same tiles
+ *   out rows               = block / sum
+ *
+ * Scratch: the panels of K^T, each [head_width, PANEL] with PANEL = COLUMNS * VEC keys; V as
+ * [keys, width] with width = head_width in whole vectors, zero filled; block; scores. The columns
+ * of the last panel beyond `keys` repeat the last key: they are computed and never read.
+ *
+ * Every score and every output is one sum in the order of its index, so that a query's row does
+ * not depend on which others it shares a block with. With a causal mask the weights of a block's
+ * unseen keys are 0; an infinity or a NaN in their v therefore reaches earlier rows of the block.
+ */
+enum { PANEL = COLUMNS * VEC };
+_Static_assert(VEC <= ATTENTION_VECTOR_MAX && PANEL <= ATTENTION_PANEL_MAX &&
+                   ATTENTION_PANEL_MAX % PANEL == 0 && ROWS <= ATTENTION_ROWS_MAX,
+               "attention_scratch() has to fit this tile");
+
+/* c[rows, columns] = a[rows, depth] b[depth, columns], strides in floats */
+struct product {
+    float *c;
+    const float *a, *b;
+    size_t c_stride, a_stride, b_stride, depth;
+};
+
+/* rows and columns (in vectors) are constants where this is inlined, and `sum` is in registers. */
+INLINE void product_tile(const struct product *p, size_t column, size_t rows, size_t columns)
+{
+    const float *a = p->a, *b = p->b + column;
+    const size_t a_stride = p->a_stride, b_stride = p->b_stride;
+    vec sum[ROWS][COLUMNS];
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t c = 0; c < columns; c++) sum[r][c] =
+        vec_set1(0);
+    for (size_t d = 0; d < p->depth; d++, a++, b += b_stride) {
+        vec right[COLUMNS];
+        UNROLL for (size_t c = 0; c < columns; c++) right[c] = vec_load(b + c * VEC);
+        UNROLL for (size_t r = 0; r < rows; r++)
+        {
+            vec left = vec_set1(a[r * a_stride]);
+            UNROLL for (size_t c = 0; c < columns; c++) sum[r][c] =
+                vec_fma(left, right[c], sum[r][c]);
+        }
+    }
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t c = 0; c < columns; c++)
+        vec_store(p->c + r * p->c_stride + column + c * VEC, sum[r][c]);
+}
+
+INLINE void product_rows(const struct product *p, size_t vectors, size_t rows)
+{
+    size_t at = 0;
+    for (; vectors - at >= COLUMNS; at += COLUMNS)
+        product_tile(p, at * VEC, rows, COLUMNS);
+    switch (vectors - at) {
+#if COLUMNS > 3
+    case 3:
+        product_tile(p, at * VEC, rows, 3);
+        break;
+#endif
+#if COLUMNS > 2
+    case 2:
+        product_tile(p, at * VEC, rows, 2);
+        break;
+#endif
+    case 1:
+        product_tile(p, at * VEC, rows, 1);
+        break;
+    }
+}
+
+#define PRODUCT(rows)                                                                              \
+    static void product_##rows(const struct product *p, size_t vectors)                            \
+    {                                                                                              \
+        product_rows(p, vectors, rows);                                                            \
+    }
+PRODUCT(1)
+PRODUCT(2)
+PRODUCT(3)
+PRODUCT(4)
+PRODUCT(5)
+PRODUCT(6)
+
+static void (*const product[])(const struct product *p, size_t vectors) = {
+    NULL, product_1, product_2, product_3, product_4, product_5, product_6,
+};
+_Static_assert(sizeof product / sizeof *product == ROWS + 1, "one product per count of rows");
+
+/* VEC keys (those beyond the end repeat the last) to a column of a panel [width, PANEL]. Four
+ * channels at a time: vec_load_rows4(row, t, d) has in its 128-bit part l the channels d .. d+3 of
+ * row 4l + t, and vec_transpose4 transposes each part's 4x4. */
+static void pack_keys(float *panel, const struct attention_head *head, size_t first)
+{
+    const size_t width = (size_t)head->head_width, last = (size_t)head->keys - 1;
+    const float *row[VEC];
+    for (size_t j = 0; j < VEC; j++)
+        row[j] = head->k + (first + j < last ? first + j : last) * head->kv_stride;
+    size_t d = 0;
+    for (; width - d >= 4; d += 4) {
+        vec v[4];
+        UNROLL for (size_t t = 0; t < 4; t++) v[t] = vec_load_rows4(row + t, d);
+        vec_transpose4(v);
+        UNROLL for (size_t t = 0; t < 4; t++) vec_store(panel + (d + t) * PANEL, v[t]);
+    }
+    for (; d < width; d++)
+        for (size_t j = 0; j < VEC; j++)
+            panel[d * PANEL + j] = row[j][d];
+}
+
+/* to [rows, whole vectors] = factor[row] * from [rows, n] */
+INLINE void scale_in(float *to, const float *from, size_t n, vec factor)
+{
+    size_t i = 0;
+    for (; n - i >= VEC; i += VEC)
+        vec_store(to + i, vec_mul(factor, vec_load(from + i)));
+    if (i < n)
+        vec_store(to + i, vec_mul(factor, vec_load_part(from + i, n - i, vec_set1(0))));
+}
+
+/* The keys that query i sees. */
+INLINE size_t keys_seen(const struct attention_head *head, size_t i)
+{
+    long long seen = head->keys;
+    if (head->causal)
+        seen += (long long)i + 1 - head->queries;
+    return seen < 0 ? 0 : (size_t)seen;
+}
+
+static void attention(const struct attention_head *head, float *scratch)
+{
+    const size_t queries = (size_t)head->queries, keys = (size_t)head->keys;
+    const size_t head_width = (size_t)head->head_width, width = (head_width + VEC - 1) / VEC * VEC;
+    const size_t columns = (keys + PANEL - 1) / PANEL * PANEL;
+    float *panels = scratch, *v = panels + columns * head_width, *block = v + keys * width;
+    float *scores = block + ROWS * width;
+
+    for (size_t j = 0; j < keys; j += VEC)
+        pack_keys(panels + j / PANEL * PANEL * head_width + j % PANEL, head, j);
+    for (size_t j = 0; j < keys; j++)
+        scale_in(v + j * width, head->v + j * head->kv_stride, head_width, vec_set1(1.0f));
+
+    for (size_t i = 0; i < queries; i += ROWS) {
+        const size_t rows = queries - i < ROWS ? queries - i : ROWS;
+        const size_t depth = keys_seen(head, i + rows - 1);
+        float sum[ROWS];
+        for (size_t r = 0; r < rows; r++)
+            scale_in(block + r * width, head->q + (i + r) * head->q_stride, head_width,
+                     vec_set1(head->scale));
+        for (size_t j = 0; j < depth; j += PANEL) {
+            size_t vectors = ((depth - j < PANEL ? depth - j : PANEL) + VEC - 1) / VEC;
+            product[rows](&(struct product){.c = scores + j,
+                                            .a = block,
+                                            .b = panels + j * head_width,
+                                            .c_stride = columns,
+                                            .a_stride = width,
+                                            .b_stride = PANEL,
+                                            .depth = head_width},
+                          vectors);
+        }
+        for (size_t r = 0; r < rows; r++) {
+            size_t seen = keys_seen(head, i + r);
+            sum[r] = seen ? exp_row(scores + r * columns, seen) : 1.0f;
+            memset(scores + r * columns + seen, 0, (depth - seen) * sizeof *scores);
+        }
+        product[rows](&(struct product){.c = block,
+                                        .a = scores,
+                                        .b = v,
+                                        .c_stride = width,
+                                        .a_stride = columns,
+                                        .b_stride = width,
+                                        .depth = depth},
+                      width / VEC);
+        for (size_t r = 0; r < rows; r++)
+            map(head->out + (i + r) * head->out_stride, block + r * width, vec_set1(1.0f / sum[r]),
+                head_width, vec_mul);
+    }
+}
