@@ -10,6 +10,7 @@
 #include "cli/model_args.h"
 #include "cli/npy.h"
 #include "cli/output.h"
+#include "cli/picture.h"
 #include "cli/report.h"
 #include "image/image.h"
 
@@ -64,7 +65,7 @@ static const struct option options[] = {
      .kind = OPTION_STRING,
      .argument = "FILE",
      .offset = offsetof(struct embed_args, npy),
-     .help = "write the vectors to a NumPy file, [items, dimensions] float32, and no others"},
+     .help = "write the vectors to a NumPy file, [items, dimensions] float32"},
     OPTION_JSON(struct embed_args),
     OPTION_THREADS(struct embed_args),
     OPTION_END,
@@ -134,15 +135,10 @@ static enum status flush_images(struct job *job, struct err *err)
 
 static enum status add_image(struct job *job, struct item *item, struct err *err)
 {
-    struct image image = {0};
     size_t side = (size_t)job->info->image_size;
+    uint8_t *square = job->pixels + (size_t)job->pending_count * side * side * 3;
     struct err why = {0};
-    enum status status = image_decode_file(&image, item->input, NULL, &why);
-    if (status == OK)
-        status = preprocess_run(&job->info->preprocess, image.pixels, image.width, image.height,
-                                (size_t)image.width * 3,
-                                job->pixels + (size_t)job->pending_count * side * side * 3, &why);
-    image_free(&image);
+    enum status status = picture_square(square, item->input, &job->info->preprocess, &why);
     if (status != OK) {
         report_error(&why);
         item->failed = true;

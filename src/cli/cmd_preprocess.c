@@ -4,8 +4,7 @@
  * the crop keeps, and is compared with Pillow's result in the tests.
  */
 #include "cli/commands.h"
-#include "cli/options.h"
-#include "clip/preprocess.h"
+#include "cli/picture.h"
 #include "image/image.h"
 
 #include <stdlib.h>
@@ -35,7 +34,7 @@ static const struct option options[] = {
      .offset = offsetof(struct preprocess_args, size),
      .fallback = "224",
      .min = 1,
-     .max = 4096,
+     .max = PREPROCESS_MAX_SIZE,
      .help = "side of the square in pixels"},
     {.name = "resize-mode",
      .kind = OPTION_CHOICE,
@@ -43,7 +42,7 @@ static const struct option options[] = {
      .offset = offsetof(struct preprocess_args, resize_mode),
      .fallback = "shortest",
      .choices = resize_modes,
-     .help = "fit the shorter side and crop, change the aspect, or fit the longer side and pad"},
+     .help = "how a picture becomes a square"},
     {.name = "interpolation",
      .kind = OPTION_CHOICE,
      .argument = "METHOD",
@@ -61,25 +60,17 @@ static enum status run(const void *untyped, struct err *err)
     how.resize_mode = (enum resize_mode)args->resize_mode;
     how.interpolation = (enum interpolation)args->interpolation;
 
-    struct image image = {0};
     size_t size = (size_t)args->size * (size_t)args->size * 3;
     uint8_t *square = malloc(size);
-    enum status status = square ? OK : err_no_memory(err, "a picture", size);
-    if (status != OK)
-        return status;
-    status = image_room_open(err);
-    if (status != OK)
-        goto out;
-    const char *file = args->files.items[0].text;
-    status = image_decode_file(&image, file, NULL, err);
-    if (status == OK)
-        status = preprocess_run(&how, image.pixels, image.width, image.height,
-                                (size_t)image.width * 3, square, err);
-    if (status == OK)
-        status = image_write_png(args->out, square, args->size, args->size, err);
-    image_free(&image);
-    image_room_close();
-out:
+    if (!square)
+        return err_no_memory(err, "a picture", size);
+    enum status status = image_room_open(err);
+    if (status == OK) {
+        status = picture_square(square, args->files.items[0].text, &how, err);
+        if (status == OK)
+            status = image_write_png(args->out, square, args->size, args->size, err);
+        image_room_close();
+    }
     free(square);
     return status;
 }
@@ -94,8 +85,10 @@ static const struct example examples[] = {
 const struct command command_preprocess = {
     .name = "preprocess",
     .summary = "write the pixels a model sees of a picture",
-    .about = "Decodes a picture upright and in sRGB, brings it to a square as open_clip does with "
-             "Pillow, and writes the result as a PNG.",
+    .about =
+        "Decodes a picture upright and in sRGB, brings it to a square as open_clip does with "
+        "Pillow, and writes the result as a PNG. 'shortest' fits the shorter side and crops the "
+        "longer one, 'squash' changes the aspect, 'longest' fits the longer side and pads.",
     .options = options,
     .examples = examples,
     .operand = "FILE",
