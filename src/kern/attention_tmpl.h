@@ -11,9 +11,9 @@
  *   block   [ROWS, width]  = scores V           the same tiles
  *   out rows               = block / sum
  *
- * Scratch: the panels of K^T, each [head_width, PANEL] with PANEL = COLUMNS * VEC keys; V as
- * [keys, width] with width = head_width in whole vectors, zero filled; block; scores. The columns
- * of the last panel beyond `keys` repeat the last key: they are computed and never read.
+ * Scratch: the panels of K^T, each [width, PANEL] with PANEL = COLUMNS * VEC keys; V as [keys,
+ * width]; block; scores. width is head_width in whole vectors, zero filled. The columns of the last
+ * panel beyond `keys` repeat the last key: they are computed and never read.
  *
  * Every score and every output is one sum in the order of its index, so that a query's row does
  * not depend on which others it shares a block with. With a causal mask the weights of a block's
@@ -92,25 +92,25 @@ static void (*const product[])(const struct product *p, size_t vectors) = {
 };
 _Static_assert(sizeof product / sizeof *product == ROWS + 1, "one product per count of rows");
 
-/* VEC keys (those beyond the end repeat the last) to a column of a panel [width, PANEL]. Four
- * channels at a time: vec_load_rows4(row, t, d) has in its 128-bit part l the channels d .. d+3 of
- * row 4l + t, and vec_transpose4 transposes each part's 4x4. */
+/* Four keys (those beyond the end repeat the last) to four columns of a panel [width, PANEL].
+ * vec_transpose4 transposes the 4x4 in each 128-bit part of four vectors: part l of v[t] then has
+ * channel d + 4l + t of the four keys. Each line of a key is read once: the rows of K often lie a
+ * multiple of 4096 bytes apart and would throw each other out of the first cache level. */
 static void pack_keys(float *panel, const struct attention_head *head, size_t first)
 {
     const size_t width = (size_t)head->head_width, last = (size_t)head->keys - 1;
-    const float *row[VEC];
-    for (size_t j = 0; j < VEC; j++)
-        row[j] = head->k + (first + j < last ? first + j : last) * head->kv_stride;
-    size_t d = 0;
-    for (; width - d >= 4; d += 4) {
+    const float *row[4];
+    for (size_t t = 0; t < 4; t++)
+        row[t] = head->k + (first + t < last ? first + t : last) * head->kv_stride;
+    for (size_t d = 0; d < width; d += VEC) {
         vec v[4];
-        UNROLL for (size_t t = 0; t < 4; t++) v[t] = vec_load_rows4(row + t, d);
+        UNROLL for (size_t t = 0; t < 4; t++) v[t] =
+            width - d >= VEC ? vec_load(row[t] + d)
+                             : vec_load_part(row[t] + d, width - d, vec_set1(0));
         vec_transpose4(v);
-        UNROLL for (size_t t = 0; t < 4; t++) vec_store(panel + (d + t) * PANEL, v[t]);
+        UNROLL for (size_t t = 0; t < 4; t++)
+            vec_store_parts(panel + (d + t) * PANEL, 4 * PANEL, v[t]);
     }
-    for (; d < width; d++)
-        for (size_t j = 0; j < VEC; j++)
-            panel[d * PANEL + j] = row[j][d];
 }
 
 /* to [rows, whole vectors] = factor[row] * from [rows, n] */
@@ -137,11 +137,11 @@ static void attention(const struct attention_head *head, float *scratch)
     const size_t queries = (size_t)head->queries, keys = (size_t)head->keys;
     const size_t head_width = (size_t)head->head_width, width = (head_width + VEC - 1) / VEC * VEC;
     const size_t columns = (keys + PANEL - 1) / PANEL * PANEL;
-    float *panels = scratch, *v = panels + columns * head_width, *block = v + keys * width;
+    float *panels = scratch, *v = panels + columns * width, *block = v + keys * width;
     float *scores = block + ROWS * width;
 
-    for (size_t j = 0; j < keys; j += VEC)
-        pack_keys(panels + j / PANEL * PANEL * head_width + j % PANEL, head, j);
+    for (size_t j = 0; j < (keys + VEC - 1) / VEC * VEC; j += 4)
+        pack_keys(panels + j / PANEL * PANEL * width + j % PANEL, head, j);
     for (size_t j = 0; j < keys; j++)
         scale_in(v + j * width, head->v + j * head->kv_stride, head_width, vec_set1(1.0f));
 
@@ -156,7 +156,7 @@ static void attention(const struct attention_head *head, float *scratch)
             size_t vectors = ((depth - j < PANEL ? depth - j : PANEL) + VEC - 1) / VEC;
             product[rows](&(struct product){.c = scores + j,
                                             .a = block,
-                                            .b = panels + j * head_width,
+                                            .b = panels + j * width,
                                             .c_stride = columns,
                                             .a_stride = width,
                                             .b_stride = PANEL,

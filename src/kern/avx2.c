@@ -125,6 +125,11 @@ static inline vec vec_ldexp(vec a, vec n)
     return _mm256_mul_ps(a, power_of_2(_mm256_sub_epi32(all, half)));
 }
 
+static inline vec vec_low_byte_to_exponent(vec a)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
+}
+
 static inline vec vec_by_sign(vec x, vec negative, vec positive)
 {
     return _mm256_blendv_ps(positive, negative, x);
@@ -144,10 +149,10 @@ static inline float vec_largest(vec a)
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
-static inline vec vec_load_rows4(const float *const row[], size_t d)
+static inline void vec_store_parts(float *p, size_t stride, vec a)
 {
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[0] + d)),
-                                _mm_loadu_ps(row[4] + d), 1);
+    _mm_storeu_ps(p, _mm256_castps256_ps128(a));
+    _mm_storeu_ps(p + stride, _mm256_extractf128_ps(a, 1));
 }
 
 static inline void vec_transpose4(vec v[4])

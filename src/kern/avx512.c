@@ -115,6 +115,11 @@ static inline vec vec_ldexp(vec a, vec n)
     return _mm512_scalef_ps(a, n);
 }
 
+static inline vec vec_low_byte_to_exponent(vec a)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
+}
+
 static inline vec vec_by_sign(vec x, vec negative, vec positive)
 {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), positive, negative);
@@ -136,12 +141,12 @@ static inline float vec_largest(vec a)
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
-static inline vec vec_load_rows4(const float *const row[], size_t d)
+static inline void vec_store_parts(float *p, size_t stride, vec a)
 {
-    vec v = _mm512_castps128_ps512(_mm_loadu_ps(row[0] + d));
-    v = _mm512_insertf32x4(v, _mm_loadu_ps(row[4] + d), 1);
-    v = _mm512_insertf32x4(v, _mm_loadu_ps(row[8] + d), 2);
-    return _mm512_insertf32x4(v, _mm_loadu_ps(row[12] + d), 3);
+    _mm_storeu_ps(p, _mm512_castps512_ps128(a));
+    _mm_storeu_ps(p + stride, _mm512_extractf32x4_ps(a, 1));
+    _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps(a, 2));
+    _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps(a, 3));
 }
 
 static inline void vec_transpose4(vec v[4])

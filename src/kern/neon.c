@@ -122,6 +122,11 @@ static inline vec vec_ldexp(vec a, vec n)
     return vmulq_f32(vmulq_f32(a, power_of_2(half)), power_of_2(vsubq_s32(all, half)));
 }
 
+static inline vec vec_low_byte_to_exponent(vec a)
+{
+    return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a), 23));
+}
+
 static inline vec vec_by_sign(vec x, vec negative, vec positive)
 {
     return vbslq_f32(vcltzq_s32(vreinterpretq_s32_f32(x)), negative, positive);
@@ -137,9 +142,10 @@ static inline float vec_largest(vec a)
     return vmaxvq_f32(a);
 }
 
-static inline vec vec_load_rows4(const float *const row[], size_t d)
+static inline void vec_store_parts(float *p, size_t stride, vec a)
 {
-    return vld1q_f32(row[0] + d);
+    (void)stride;
+    vst1q_f32(p, a);
 }
 
 static inline void vec_transpose4(vec v[4])

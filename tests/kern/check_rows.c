@@ -120,7 +120,7 @@ static void check_softmax(struct check *check, size_t n, double spread)
     for (size_t i = 0; i < n; i++) {
         /* the difference is rounded before exp, which multiplies that by its size */
         double truth = exp(x[i] - largest) / sum, scale = 1 + fabs(x[i] - largest) / 8;
-        worst = fmax(worst, (fabs(y[i] - truth) - 1e-44) / (truth * scale + 1e-44));
+        worst = fmax(worst, (fabs(y[i] - truth) - FLT_MIN) / (truth * scale + FLT_MIN));
     }
     check_that(check, worst <= sum_bound(n), "n = %zu, spread %g: error %.2e", n, spread, worst);
     check->kernels.softmax(x, n);
