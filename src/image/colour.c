@@ -71,7 +71,14 @@ static int reduce_depth(VipsImage *in, VipsImage **out)
 int colour_to_bytes(VipsImage *in, VipsImage **out, struct colour *c)
 {
     VipsImage *owner = vips_image_new(); /* its end releases what is made on the way */
-    VipsImage **t = (VipsImage **)vips_object_local_array(VIPS_OBJECT(owner), 5);
+    VipsImage **t = (VipsImage **)vips_object_local_array(VIPS_OBJECT(owner), 6);
+    if (in->Coding == VIPS_CODING_LABQ) { /* how libvips holds a TIFF's 8-bit Lab */
+        if (vips_LabQ2Lab(in, &t[5], NULL)) {
+            g_object_unref(owner);
+            return -1;
+        }
+        in = t[5];
+    }
     c->cmyk = in->Type == VIPS_INTERPRETATION_CMYK && in->Bands >= 4;
     c->channels = c->cmyk ? 4 : in->Bands >= 3 ? 3 : 1;
     c->alpha = in->Bands == c->channels + 1;

@@ -60,10 +60,14 @@ static uint32_t le32(const uint8_t *p, size_t size, size_t at)
     return le16(p, size, at) | le16(p, size, at + 2) << 16;
 }
 
+static uint32_t be16(const uint8_t *p, size_t size, size_t at)
+{
+    return byte_at(p, size, at) << 8 | byte_at(p, size, at + 1);
+}
+
 static uint32_t be32(const uint8_t *p, size_t size, size_t at)
 {
-    return byte_at(p, size, at) << 24 | byte_at(p, size, at + 1) << 16 |
-           byte_at(p, size, at + 2) << 8 | byte_at(p, size, at + 3);
+    return be16(p, size, at) << 16 | be16(p, size, at + 2);
 }
 
 static bool has(const uint8_t *p, size_t size, size_t at, const char *bytes, size_t n)
@@ -157,6 +161,7 @@ static void read_png(struct format_header *h, const uint8_t *p, size_t size)
     h->height = be32(p, size, 20);
     uint32_t depth = byte_at(p, size, 24), color = byte_at(p, size, 25);
     h->indexed = color == 3 || (color == 0 && depth == 1);
+    h->no_alpha = (color & 4) == 0; /* a transparent palette entry or key colour */
     if (color != 3)
         return;
     for (size_t at = 33; at + 12 <= size;) { /* chunks: length, name, data, CRC */
@@ -241,6 +246,38 @@ static void read_gif(struct format_header *h, const uint8_t *p, size_t size)
         memcpy(h->zero, p + table, 3);
 }
 
+/* TIFF 6.0, first directory. Big TIFF tells nothing: such pictures are no palettes. */
+static void read_tiff(struct format_header *h, const uint8_t *p, size_t size)
+{
+    enum { BITS_PER_SAMPLE = 258, PHOTOMETRIC = 262, SAMPLES = 277, COLOR_MAP = 320 };
+    bool big = p[0] == 'M';
+    if (HAS(0, "II+\0") || HAS(0, "MM\0+"))
+        return;
+    size_t at = big ? be32(p, size, 4) : le32(p, size, 4);
+    uint32_t count = big ? be16(p, size, at) : le16(p, size, at);
+    uint32_t bits = 1, photometric = 0, samples = 1;
+    size_t map = 0, entries = 0;
+    for (at += 2; count-- > 0 && at + 12 <= size; at += 12) {
+        uint32_t tag = big ? be16(p, size, at) : le16(p, size, at);
+        uint32_t value = big ? be16(p, size, at + 8) : le16(p, size, at + 8);
+        if (tag == BITS_PER_SAMPLE)
+            bits = value;
+        else if (tag == PHOTOMETRIC)
+            photometric = value;
+        else if (tag == SAMPLES)
+            samples = value;
+        else if (tag == COLOR_MAP) {
+            entries = (big ? be32(p, size, at + 4) : le32(p, size, at + 4)) / 3;
+            map = big ? be32(p, size, at + 8) : le32(p, size, at + 8);
+        }
+    }
+    h->indexed = samples == 1 && (photometric == 3 || (photometric <= 1 && bits == 1));
+    for (size_t c = 0; photometric == 3 && c < 3; c++) { /* all reds, greens, blues; 16 bits */
+        size_t value = map + 2 * entries * c;
+        h->zero[c] = (uint8_t)byte_at(p, size, big ? value : value + 1);
+    }
+}
+
 void format_read_header(struct format_header *out, enum image_format format, const uint8_t *content,
                         size_t size)
 {
@@ -251,6 +288,8 @@ void format_read_header(struct format_header *out, enum image_format format, con
         read_webp(out, content, size);
     else if (format == FORMAT_GIF)
         read_gif(out, content, size);
+    else if (format == FORMAT_TIFF)
+        read_tiff(out, content, size);
 }
 
 enum status format_check_size(int64_t width, int64_t height, double max_megapixels, struct err *err)

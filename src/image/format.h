@@ -39,6 +39,7 @@ MUST_USE enum status format_sniff(enum image_format *out, const uint8_t *content
 struct format_header {
     int64_t width, height; /* 0: not told */
     bool indexed;          /* a palette, or black and white at one bit */
+    bool no_alpha;         /* what a decoder makes of its transparency is no alpha for Pillow */
     uint8_t zero[3];       /* the palette's first colour */
 };
 void format_read_header(struct format_header *out, enum image_format, const uint8_t *content,

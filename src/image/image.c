@@ -64,6 +64,10 @@ static enum status decode_format(struct image *out, enum image_format format,
         status = without_gif_transparency(&content, &copy, size, err);
     if (status == OK)
         status = decode_with_vips(out, format, content, size, max_megapixels, err);
+    if (header.indexed || header.no_alpha) {
+        free(out->alpha);
+        out->alpha = NULL;
+    }
     free(copy);
     return status;
 }
