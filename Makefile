@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+#
+# The front door. Everything it does is in scripts/ and meson.build; run those directly if you
+# prefer. `make test` and `make demo` install what is missing first (scripts/setup).
+
+BUILD = build
+MESON = meson
+
+# Reference data beside the checkout; tests that need more than the repository has look there.
+FOVEA_SHARED ?= $(wildcard $(CURDIR)/../shared)
+export FOVEA_SHARED
+
+.PHONY: all setup demo test install clean
+.NOTPARALLEL:
+
+all: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+setup:
+	@scripts/setup
+
+$(BUILD)/build.ninja: | setup
+	@$(MESON) setup $(BUILD)
+
+demo: all
+	@scripts/demo $(BUILD)
+
+test: all
+	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs
+
+# PREFIX=DIR installs elsewhere than /usr/local; DESTDIR is understood too.
+install: all
+	@test -z "$(PREFIX)" || $(MESON) configure $(BUILD) -Dprefix="$(PREFIX)"
+	@$(MESON) install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-asan build-clang

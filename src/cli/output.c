@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See output.h. Numbers: jansson prints doubles. A float32's shortest decimal has at most 9 digits,
+ * the double nearest to that decimal prints back as it with any precision from 9 to 15, and doubles
+ * of other origin keep 15 digits.
+ */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#define REAL_DIGITS 15
+#define JSON_STRING_MAX (1 << 20)
+
+static int write_error; /* errno of the first write that failed; 0 while all is well */
+
+static void remember(int error)
+{
+    if (!write_error)
+        write_error = error ? error : EIO;
+}
+
+bool output_ok(void)
+{
+    return write_error == 0;
+}
+
+static int put_bytes(const char *bytes, size_t size, void *unused)
+{
+    if (output_ok() && fwrite(bytes, 1, size, stdout) != size)
+        remember(errno);
+    return output_ok() ? 0 : -1;
+}
+
+void output_text(const char *text)
+{
+    put_bytes(text, strlen(text), NULL);
+}
+
+void output_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (output_ok() && vfprintf(stdout, format, args) < 0)
+        remember(errno);
+    va_end(args);
+}
+
+enum status output_finish(struct err *err)
+{
+    if (output_ok() && fflush(stdout) != 0)
+        remember(errno);
+    if (output_ok())
+        return OK;
+    if (write_error == EPIPE)
+        return err_set(err, ERR_IO, "%s", "");
+    return err_errno(err, write_error, "cannot write the results");
+}
+
+enum status output_json(json_t *value, struct err *err)
+{
+    if (!value)
+        return err_set(err, ERR_MEMORY, "not enough memory for the results");
+    int failed = json_dump_callback(
+        value, put_bytes, NULL, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
+    json_decref(value);
+    put_bytes("\n", 1, NULL);
+    if (!output_ok())
+        return output_finish(err);
+    return failed ? err_set(err, ERR_MEMORY, "not enough memory to print the results") : OK;
+}
+
+json_t *output_json_string(const char *bytes)
+{
+    if (!bytes)
+        return json_null();
+    json_t *value = json_string(bytes);
+    if (value)
+        return value;
+    struct str clean = str_new(JSON_STRING_MAX);
+    utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(bytes);
+    while (left > 0) {
+        utf8proc_int32_t code;
+        utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)bytes, left, &code);
+        if (n > 0)
+            str_append(&clean, bytes, (size_t)n);
+        else
+            str_put(&clean, "\xef\xbf\xbd");
+        n = n > 0 ? n : 1;
+        bytes += n;
+        left -= n;
+    }
+    value = str_ok(&clean) ? json_string(str_text(&clean)) : NULL;
+    str_free(&clean);
+    return value;
+}
+
+json_t *output_json_float(float value)
+{
+    if (!isfinite(value))
+        return json_null();
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
+json_t *output_json_floats(const float *values, int count)
+{
+    json_t *array = json_array();
+    for (int i = 0; array && i < count; i++) {
+        if (json_array_append_new(array, output_json_float(values[i])) == 0)
+            continue;
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
