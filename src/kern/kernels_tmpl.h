@@ -33,8 +33,10 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+/* Whole, or arrays of vectors would not be in registers. (full: clang would otherwise unroll by two
+ * before inlining tells it the counts.) */
 #if defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
