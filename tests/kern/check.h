@@ -43,6 +43,9 @@ float *fence_normal(struct check *, size_t n, size_t slack_bytes); /* filled wit
 /* Both NaN, or the same bits. */
 bool floats_same(const float *a, const float *b, size_t n);
 
+/* The maximum, NaN if one of them is: fmax() would let a NaN pass. */
+double larger(double a, double b);
+
 /* Sizes around every vector width and unroll, and some large odd ones. */
 extern const size_t check_sizes[];
 extern const size_t check_size_count;

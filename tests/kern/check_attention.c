@@ -82,7 +82,7 @@ static void attend_in_double(const struct attention_head *h, int i, double *out,
     }
 }
 
-/* Relative L2 error: measured 1.1e-7 to 3.5e-7 with these inputs. */
+/* Relative L2 error: with these inputs 1.1e-7 (few keys) to 5.7e-7 (730 keys). */
 static void check_error(struct check *check, const struct attention_head *h, const char *what)
 {
     double error2 = 0, norm2 = 0;
@@ -106,7 +106,7 @@ static void check_error(struct check *check, const struct attention_head *h, con
     free(weights);
 }
 
-/* The last query (which sees every key also with a causal mask) by itself. */
+/* The last query (which sees every key also with a causal mask) by itself, at another alignment. */
 static void check_alone(struct check *check, const struct head_data *d)
 {
     struct attention_head one = d->head;
@@ -114,7 +114,9 @@ static void check_alone(struct check *check, const struct head_data *d)
         return;
     const size_t last = (size_t)one.queries - 1;
     float *out = malloc((size_t)one.head_width * sizeof *out);
-    one.q += last * one.q_stride;
+    float *q = fence_new((size_t)one.head_width * sizeof *q, 20);
+    memcpy(q, one.q + last * one.q_stride, (size_t)one.head_width * sizeof *q);
+    one.q = q;
     one.queries = 1;
     one.out = out;
     check->kernels.attention(&one, d->scratch);
@@ -122,6 +124,7 @@ static void check_alone(struct check *check, const struct head_data *d)
                floats_same(out, d->head.out + last * d->head.out_stride, (size_t)one.head_width),
                "%d x %d x %d: a query depends on its neighbours", d->head.queries, one.keys,
                one.head_width);
+    fence_free(check, q);
     free(out);
 }
 

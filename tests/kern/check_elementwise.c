@@ -78,9 +78,10 @@ static in_place *gelu_kernel(const struct kernels *kernels, const struct gelu *g
     return kernel;
 }
 
-/* Bounds with a margin of 1.5 to 2 over what all levels were measured to give (in that
- * order: 3.9e-8 to 5.3e-8, 2.6e-7, 9.8e-6). Far to the left a kernel passes an exponent of up to 88
- * through exp, which multiplies the rounding of the exponent by that much. */
+/* Half of the values are N(0, 2), for the relative L2 error (3.1e-8 to 4.2e-8 at every level), half
+ * a sweep from `low` to 20, for that of a single value (up to 3.9e-7). Far to the left a kernel
+ * passes an exponent of up to 88 through exp, which multiplies the rounding of the exponent by that
+ * much (1.3e-5). */
 static void check_gelu_error(struct check *check, const struct gelu *gelu, in_place *kernel)
 {
     enum { POINTS = 400001 };
@@ -93,12 +94,14 @@ static void check_gelu_error(struct check *check, const struct gelu *gelu, in_pl
     for (size_t i = 0; i < POINTS; i++) {
         double truth = gelu->truth(x[i]), error = fabs(y[i] - truth);
         double relative = truth != 0 ? error / fabs(truth) : error;
-        error2 += error * error;
-        norm2 += truth * truth;
+        if (i & 1) {
+            error2 += error * error;
+            norm2 += truth * truth;
+        }
         if (x[i] > -1)
-            worst = fmax(worst, relative);
+            worst = larger(worst, relative);
         else if (x[i] > gelu->low)
-            worst_left = fmax(worst_left, relative);
+            worst_left = larger(worst_left, relative);
     }
     double l2 = sqrt(error2 / norm2);
     check_that(check, l2 < 1e-7, "relative L2 error %.2e", l2);

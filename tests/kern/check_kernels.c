@@ -70,6 +70,11 @@ double random_normal(struct check *check)
     return radius * cos(random_uniform(check, 0, 6.283185307179586));
 }
 
+double larger(double a, double b)
+{
+    return a >= b || isnan(a) ? a : b;
+}
+
 /* Before the data: its size, the size of the mapping, then HEAD bytes of pattern. */
 struct fence {
     size_t mapped_bytes, size_bytes, slack_bytes;

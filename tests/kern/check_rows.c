@@ -77,7 +77,8 @@ static void check_dot_rows(struct check *check, size_t count, size_t dim)
     fence_free(check, rows);
 }
 
-/* 1e-6 of the size of the parts: measured 2.4e-7. The reference rounds only the result. */
+/* The error in units of the parts a result is the sum of: 4.6e-8 to 1.2e-7 at a width of 1280,
+ * however far the mean lies from 0. */
 static void check_layernorm(struct check *check, size_t n, double mean, double deviation)
 {
     float *x = fence_normal(check, n, 0), *y = fence_new(n * sizeof *y, 4);
@@ -92,10 +93,10 @@ static void check_layernorm(struct check *check, size_t n, double mean, double d
     for (size_t i = 0; i < n; i++) {
         double part = (x[i] - sum / (double)n) * factor * gain[i], truth = part + bias[i];
         double size = fabs(part) + fabs(bias[i]) + fabs((double)gain[i]);
-        worst = fmax(worst, fabs(y[i] - truth) / size);
+        worst = larger(worst, fabs(y[i] - truth) / size);
     }
     check->kernel = "layernorm";
-    check_that(check, worst <= 1e-6, "n = %zu, mean %g, deviation %g: error %.2e", n, mean,
+    check_that(check, worst <= 5e-7, "n = %zu, mean %g, deviation %g: error %.2e", n, mean,
                deviation, worst);
     if (n == 1280)
         check_note(check, "mean %g, deviation %g: error %.1e", mean, deviation, worst);
@@ -110,17 +111,19 @@ static void check_layernorm(struct check *check, size_t n, double mean, double d
 static void check_softmax(struct check *check, size_t n, double spread)
 {
     float *x = fence_normal(check, n, 0), *y = fence_new(n * sizeof *y, 4);
-    double sum = 0, largest = -INFINITY, worst = 0;
+    double sum = 0, worst = 0;
+    float largest = -INFINITY;
     for (size_t i = 0; i < n; i++)
-        largest = fmax(largest, x[i] *= (float)spread);
+        largest = fmaxf(largest, x[i] *= (float)spread);
     for (size_t i = 0; i < n; i++)
-        sum += exp((y[i] = x[i]) - largest);
+        sum += exp((double)(y[i] = x[i]) - largest);
     check->kernel = "softmax";
     check->kernels.softmax(y, n);
     for (size_t i = 0; i < n; i++) {
         /* the difference is rounded before exp, which multiplies that by its size */
-        double truth = exp(x[i] - largest) / sum, scale = 1 + fabs(x[i] - largest) / 8;
-        worst = fmax(worst, (fabs(y[i] - truth) - FLT_MIN) / (truth * scale + FLT_MIN));
+        double truth = exp((double)x[i] - largest) / sum;
+        double scale = 1 + fabs((double)x[i] - largest) / 8;
+        worst = larger(worst, (fabs(y[i] - truth) - FLT_MIN) / (truth * scale + FLT_MIN));
     }
     check_that(check, worst <= sum_bound(n), "n = %zu, spread %g: error %.2e", n, spread, worst);
     check->kernels.softmax(x, n);
@@ -128,10 +131,10 @@ static void check_softmax(struct check *check, size_t n, double spread)
     if (n) {
         x[random_bits(check) % n] = NAN;
         check->kernels.softmax(x, n);
-        bool all = true;
+        size_t numbers = n;
         for (size_t i = 0; i < n; i++)
-            all &= isnan(x[i]) != 0;
-        check_that(check, all, "n = %zu: a NaN does not reach the whole row", n);
+            numbers -= isnan(x[i]) != 0;
+        check_that(check, numbers == 0, "n = %zu: a NaN does not reach the whole row", n);
     }
     fence_free(check, x);
     fence_free(check, y);
@@ -147,19 +150,19 @@ static void check_softmax_ends(struct check *check)
         check_that(check, far[i] == (i == 7), "one of 3e38 leaves %g in the others", far[i]);
 }
 
-/* Measured: 1.7 roundings (of 2^-24) for the SIMD levels, with the product's rounding in it. */
+/* 2.0 roundings of 2^-24 at the reference level, 2.1 at the others, the product's included. */
 static void check_exp(struct check *check)
 {
-    enum { ROW = 61, ROWS_ = 20000 };
+    enum { ROW = 61, SWEEP = 20000 };
     double worst = 0;
-    for (int r = 0; r < ROWS_; r++) {
+    for (int r = 0; r < SWEEP; r++) {
         float x[ROW], y[ROW];
         for (int i = 0; i < ROW; i++)
-            x[i] = i ? (float)(-80.0 * (r + (double)i / ROW) / ROWS_) : 0;
+            x[i] = i ? (float)(-80.0 * (r + (double)i / ROW) / SWEEP) : 0;
         memcpy(y, x, sizeof x);
         check->kernels.softmax(y, ROW);
         for (int i = 1; i < ROW; i++)
-            worst = fmax(worst, fabs((double)y[i] / y[0] / exp(x[i]) - 1) / ulp);
+            worst = larger(worst, fabs((double)y[i] / y[0] / exp(x[i]) - 1) / ulp);
     }
     check_that(check, worst <= 3, "exp is wrong by %.2f roundings", worst);
     check_note(check, "exp is within %.2f roundings of 2^-24", worst);

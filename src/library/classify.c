@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scores in double from float32 cosines: a library is small beside the network that made its
+ * vectors, so nothing is gained by less.
+ */
+#include "library/classify.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status classification_open(struct classification *out, size_t count,
+                                       size_t category_count, struct err *err)
+{
+    size_t cells = count * category_count;
+    *out = (struct classification){.count = count, .category_count = category_count};
+    out->cosines = calloc(cells + 1, sizeof *out->cosines);
+    out->probabilities = calloc(cells + 1, sizeof *out->probabilities);
+    out->verdicts = calloc(count + 1, sizeof *out->verdicts);
+    if (out->cosines && out->probabilities && out->verdicts)
+        return OK;
+    classification_free(out);
+    return err_no_memory(err, "the classification", 2 * cells * sizeof(float));
+}
+
+void classification_free(struct classification *c)
+{
+    if (!c)
+        return;
+    free(c->cosines);
+    free(c->probabilities);
+    free(c->verdicts);
+    *c = (struct classification){0};
+}
+
+/* p = softmax(scale * cosines); both [n]. */
+static void softmax(float *p, const float *cosines, size_t n, double scale)
+{
+    double most = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, scale * cosines[i]);
+    for (size_t i = 0; i < n; i++)
+        sum += exp(scale * cosines[i] - most);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (float)(exp(scale * cosines[i] - most) / sum);
+}
+
+static struct verdict judge(const float *p, const float *cosines, size_t n,
+                            const struct classify_options *options)
+{
+    size_t best = 0;
+    double second = 0;
+    for (size_t i = 1; i < n; i++)
+        if (p[i] > p[best])
+            best = i;
+    for (size_t i = 0; i < n; i++)
+        if (i != best && p[i] > second)
+            second = p[i];
+    struct verdict v = {.category = (int)best, .confidence = p[best], .margin = p[best] - second};
+    v.uncertain = v.margin < options->uncertain_margin;
+    if (cosines[best] < options->none_below) /* false for NAN */
+        v.category = -1;
+    return v;
+}
+
+enum status classify_run(struct classification *out, const struct kernels *kernels,
+                         const struct store_matrix *matrix, const float *vectors,
+                         size_t category_count, double logit_scale,
+                         const struct classify_options *options, struct err *err)
+{
+    size_t dim = (size_t)matrix->dim;
+    enum status status = classification_open(out, matrix->count, category_count, err);
+    if (status != OK)
+        return status;
+    float *row = malloc(dim * sizeof *row);
+    if (!row) {
+        classification_free(out);
+        return err_no_memory(err, "an embedding", dim * sizeof *row);
+    }
+    for (size_t i = 0; i < matrix->count; i++) {
+        float *cosines = out->cosines + i * category_count;
+        float *probabilities = out->probabilities + i * category_count;
+        kernels->f16_to_f32(row, matrix->vectors + i * dim, dim);
+        for (size_t c = 0; c < category_count; c++)
+            cosines[c] = kernels->dot(row, vectors + c * dim, dim);
+        softmax(probabilities, cosines, category_count, logit_scale);
+        out->verdicts[i] = judge(probabilities, cosines, category_count, options);
+    }
+    free(row);
+    return OK;
+}
+
+const char *classification_name(const struct classification *c, const struct categories *categories,
+                                size_t row)
+{
+    int category = c->verdicts[row].category;
+    return category < 0 ? NONE_OF_THESE : categories->items[category].name;
+}
+
+enum status classification_store(const struct classification *c, struct store *store,
+                                 int64_t model_id, const struct store_matrix *matrix,
+                                 const struct categories *categories, struct err *err)
+{
+    struct store_label *labels = calloc(c->count + 1, sizeof *labels);
+    const char **names = calloc(categories->count + 1, sizeof *names);
+    enum status status = OK;
+    if (!labels || !names) {
+        status = err_no_memory(err, "the labels", c->count * sizeof *labels);
+        goto out;
+    }
+    for (size_t i = 0; i < categories->count; i++)
+        names[i] = categories->items[i].name;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct verdict *v = &c->verdicts[i];
+        labels[i] = (struct store_label){
+            .photo_id = matrix->photo_ids[i],
+            .category = v->category < 0 ? NULL : names[v->category],
+            .confidence = v->confidence,
+            .margin = v->margin,
+            .uncertain = v->uncertain,
+            .probabilities = c->probabilities + i * c->category_count,
+        };
+    }
+    status = store_labels_replace(store, model_id, categories->json, names, categories->count,
+                                  labels, c->count, err);
+out:
+    free(names);
+    free(labels);
+    return status;
+}
+
+/* --- CSV ----------------------------------------------------------------------------------- */
+
+void csv_number(struct str *out, double x)
+{
+    /* Python rounds correctly from the exact binary value, and so does printf; what Python then
+     * prints is the shortest text of the result, which is the four decimals without the zeros at
+     * the end. */
+    char text[64];
+    snprintf(text, sizeof text, "%.4f", x);
+    char *end = text + strlen(text);
+    while (end[-1] == '0' && end[-2] != '.')
+        *--end = '\0';
+    str_put(out, text);
+}
+
+void csv_field(struct str *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        str_put(out, text);
+        return;
+    }
+    str_putc(out, '"');
+    for (; *text; text++) {
+        if (*text == '"')
+            str_putc(out, '"');
+        str_putc(out, *text);
+    }
+    str_putc(out, '"');
+}
+
+static void csv_head(struct str *out, const struct categories *categories)
+{
+    str_put(out, "path,category,confidence,margin,uncertain");
+    for (size_t i = 0; i < categories->count; i++) {
+        str_putc(out, ',');
+        csv_field(out, categories->items[i].name);
+    }
+    str_put(out, "\r\n");
+}
+
+static const char *below(const char *path, const char *base)
+{
+    size_t n = base ? strlen(base) : 0;
+    while (n > 0 && base[n - 1] == '/')
+        n--;
+    return n > 0 && strncmp(path, base, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
+enum status classification_csv(const struct classification *c, const struct store_matrix *matrix,
+                               const struct categories *categories, const char *base,
+                               struct str *out, struct err *err)
+{
+    csv_head(out, categories);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct verdict *v = &c->verdicts[i];
+        csv_field(out, below(matrix->paths[i], base));
+        str_putc(out, ',');
+        csv_field(out, classification_name(c, categories, i));
+        str_putc(out, ',');
+        csv_number(out, v->confidence);
+        str_putc(out, ',');
+        csv_number(out, v->margin);
+        str_put(out, v->uncertain ? ",True" : ",False");
+        for (size_t k = 0; k < c->category_count; k++) {
+            str_putc(out, ',');
+            csv_number(out, c->probabilities[i * c->category_count + k]);
+        }
+        str_put(out, "\r\n");
+    }
+    return str_ok(out) ? OK : err_no_memory(err, "the CSV", out->limit);
+}

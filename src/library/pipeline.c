@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scheduling under one mutex. The state is small: which file is next, how many are being decoded,
+ * and two stacks of slots, empty and filled. See pipeline.h for the idea.
+ *
+ * A worker chooses, in this order:
+ *   1. a forward pass, if a whole batch is filled, or if nothing more will be filled (the tail);
+ *   2. decoding the next file, if there is one and an empty slot for it;
+ *   3. waiting for a change, if others are still decoding; else it is finished.
+ */
+#include "library/pipeline.h"
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "image/image.h"
+#include "kern/kernels.h"
+#include "library/hash_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One picture waiting for the network. */
+struct slot {
+    uint8_t *pixels;   /* [S, S, 3] */
+    struct done *done; /* filled in but for the vector */
+};
+
+struct worker {
+    struct pipeline *pipeline;
+    pthread_t thread;
+    struct session *session; /* single-threaded */
+    uint8_t *pixels;         /* [batch, S, S, 3] */
+    float *vectors;          /* [batch, D] */
+    struct slot **slots;     /* [batch] of the forward pass at hand */
+};
+
+struct pipeline {
+    struct pipeline_options options;
+    struct kernels kernels;
+    size_t picture_bytes; /* S * S * 3 */
+    int dim;
+    const struct found_file *const *todo;
+    size_t todo_count;
+
+    pthread_mutex_t lock; /* guards what follows, to the blank line */
+    pthread_cond_t changed;
+    size_t next;                   /* todo[next ..) have not been handed out */
+    int decoding;                  /* files being decoded now */
+    struct slot **empty, **filled; /* stacks: [slot_count] */
+    size_t empty_count, filled_count;
+    size_t tail_share; /* pictures per forward pass at the end; 0 before the end is reached */
+    int running;       /* workers that have not finished */
+    bool stop;
+    struct err error;      /* the first fatal one */
+    struct hash_set *seen; /* contents handed to a decoder in this run */
+
+    struct queue *done;
+    struct slot *slots; /* [slot_count] */
+    uint8_t *slot_pixels;
+    size_t slot_count;
+    struct worker *workers; /* [options.workers] */
+    int started;
+};
+
+int pipeline_default_batch(const struct model_info *info)
+{
+    /* Rows of a forward pass = photographs x tokens. 400 rows reach the full speed of a core's
+     * matrix products (ViT-B-32: 8 x 50; measured with `fovea bench`). */
+    enum { ENOUGH_ROWS = 400, MOST = 16 };
+    int n = (ENOUGH_ROWS + info->image_tokens - 1) / info->image_tokens;
+    return n > MOST ? MOST : n;
+}
+
+/* --- scheduling: all with the lock held ---------------------------------------------------- */
+
+static bool cancelled(const struct pipeline *p)
+{
+    return p->stop || (p->options.cancel && atomic_load(p->options.cancel));
+}
+
+static bool all_handed_out(const struct pipeline *p)
+{
+    return p->next == p->todo_count || cancelled(p);
+}
+
+/* How many pictures a forward pass should take now; 0: none yet. */
+static size_t pictures_to_run(struct pipeline *p)
+{
+    size_t batch = (size_t)p->options.batch;
+    if (p->stop || p->filled_count == 0)
+        return 0;
+    if (p->filled_count >= batch && !all_handed_out(p))
+        return batch;
+    if (!all_handed_out(p) || p->decoding > 0)
+        return p->filled_count >= batch ? batch : 0;
+    /* The tail: share what is left, so that the workers finish together. */
+    if (p->tail_share == 0) {
+        size_t workers = (size_t)p->options.workers;
+        p->tail_share = (p->filled_count + workers - 1) / workers;
+        if (p->tail_share > batch)
+            p->tail_share = batch;
+    }
+    return p->filled_count < p->tail_share ? p->filled_count : p->tail_share;
+}
+
+static void fail(struct pipeline *p, const struct err *err)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->error.status == OK)
+        p->error = *err;
+    p->stop = true;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void return_slots(struct pipeline *p, struct slot *const *slots, size_t count)
+{
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < count; i++)
+        p->empty[p->empty_count++] = slots[i];
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* --- decoding ------------------------------------------------------------------------------ */
+
+static struct done *done_new(const struct pipeline *p, const struct found_file *file)
+{
+    struct done *done = calloc(1, sizeof *done + (size_t)p->dim * sizeof(uint16_t));
+    if (done)
+        done->file = file;
+    return done;
+}
+
+/* Hands a result to the caller's thread. The queue is closed only after the last worker. */
+static void deliver(struct pipeline *p, struct done *done)
+{
+    if (!queue_push(p->done, done))
+        free(done);
+}
+
+/* Whether this content needs no decoding; then done->kind says why. */
+static enum status recognise(struct pipeline *p, struct done *done, bool *recognised,
+                             struct err *err)
+{
+    pthread_mutex_lock(&p->lock);
+    bool first = hash_set_add(p->seen, &done->hash);
+    pthread_mutex_unlock(&p->lock);
+    *recognised = !first;
+    if (!first) {
+        done->kind = DONE_COPY;
+        return OK;
+    }
+    pthread_mutex_lock(p->options.store_lock);
+    enum status status =
+        store_has_embedding(p->options.store, p->options.model_id, &done->hash, recognised, err);
+    pthread_mutex_unlock(p->options.store_lock);
+    done->kind = *recognised ? DONE_KNOWN : DONE_VECTOR;
+    return status;
+}
+
+static enum status shrink(const struct pipeline *p, struct done *done,
+                          const struct file_bytes *content, uint8_t *pixels, struct err *err)
+{
+    const struct preprocess *how = &model_info(p->options.model)->preprocess;
+    const struct image_options limits = {.max_megapixels = p->options.max_megapixels};
+    struct image image = {0};
+    enum status status = image_decode(&image, content->data, content->size, &limits, err);
+    if (status == OK)
+        status = preprocess_run(how, image.pixels, image.width, image.height,
+                                (size_t)image.width * 3, pixels, err);
+    done->width = image.width;
+    done->height = image.height;
+    memcpy(done->format, image.format, sizeof done->format);
+    image_free(&image);
+    return status;
+}
+
+/* Reads, hashes, decodes and shrinks a file. True if the slot now holds a picture to run. What goes
+ * wrong with the file itself is recorded with it; only the store can make the run fail. */
+static bool decode(struct pipeline *p, const struct found_file *file, struct slot *slot)
+{
+    struct err err = {0};
+    struct done *done = done_new(p, file);
+    if (!done) {
+        err_no_memory(&err, "a result", sizeof *done);
+        fail(p, &err);
+        return false;
+    }
+    struct file_bytes content;
+    enum status status = file_read(&content, file->path, INDEX_FILE_LIMIT, &err);
+    bool recognised = false;
+    if (status == OK) {
+        done->hash = photo_hash_of(content.data, content.size);
+        if (recognise(p, done, &recognised, &err) != OK) {
+            file_bytes_free(&content);
+            free(done);
+            fail(p, &err);
+            return false;
+        }
+        if (!recognised)
+            status = shrink(p, done, &content, slot->pixels, &err);
+        file_bytes_free(&content);
+    }
+    if (status != OK) {
+        done->kind = DONE_FAILED;
+        memcpy(done->failure, err.text, sizeof done->failure);
+    }
+    if (done->kind != DONE_VECTOR) {
+        deliver(p, done);
+        return false;
+    }
+    slot->done = done;
+    return true;
+}
+
+/* --- the network --------------------------------------------------------------------------- */
+
+/* worker->slots[0 .. count) hold pictures. */
+static void run_network(struct worker *w, size_t count)
+{
+    struct pipeline *p = w->pipeline;
+    struct err err = {0};
+    for (size_t i = 0; i < count; i++)
+        memcpy(w->pixels + i * p->picture_bytes, w->slots[i]->pixels, p->picture_bytes);
+    enum status status = session_encode_images(w->session, w->pixels, (int)count, w->vectors, &err);
+    if (status != OK)
+        fail(p, &err);
+    for (size_t i = 0; i < count; i++) {
+        struct done *done = w->slots[i]->done;
+        w->slots[i]->done = NULL;
+        if (status != OK) {
+            free(done);
+            continue;
+        }
+        float *vector = w->vectors + i * (size_t)p->dim;
+        embedding_normalize(vector, p->dim);
+        p->kernels.f32_to_f16(done->vector, vector, (size_t)p->dim);
+        deliver(p, done);
+    }
+    return_slots(p, w->slots, count);
+}
+
+/* --- workers ------------------------------------------------------------------------------- */
+
+/* Does one piece of work; false when there will be none any more. Called and left with the lock
+ * held, which is open while the work is done. */
+static bool work_once(struct worker *w)
+{
+    struct pipeline *p = w->pipeline;
+    size_t pictures = pictures_to_run(p);
+    if (pictures > 0) {
+        for (size_t i = 0; i < pictures; i++)
+            w->slots[i] = p->filled[--p->filled_count];
+        pthread_mutex_unlock(&p->lock);
+        run_network(w, pictures);
+        pthread_mutex_lock(&p->lock);
+        return true;
+    }
+    if (!all_handed_out(p) && p->empty_count > 0) {
+        const struct found_file *file = p->todo[p->next++];
+        struct slot *slot = p->empty[--p->empty_count];
+        p->decoding++;
+        pthread_mutex_unlock(&p->lock);
+        bool filled = decode(p, file, slot);
+        pthread_mutex_lock(&p->lock);
+        p->decoding--;
+        if (filled)
+            p->filled[p->filled_count++] = slot;
+        else
+            p->empty[p->empty_count++] = slot;
+        pthread_cond_broadcast(&p->changed);
+        return true;
+    }
+    if (all_handed_out(p) && p->decoding == 0)
+        return false;
+    pthread_cond_wait(&p->changed, &p->lock);
+    return true;
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct pipeline *p = w->pipeline;
+    pthread_mutex_lock(&p->lock);
+    while (work_once(w))
+        ;
+    bool last = --p->running == 0;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    if (last)
+        queue_close(p->done);
+    return NULL;
+}
+
+static enum status worker_open(struct worker *w, struct pipeline *p, struct err *err)
+{
+    const struct session_options one_thread = {.threads = 1, .image_batch = p->options.batch};
+    size_t batch = (size_t)p->options.batch;
+    w->pipeline = p;
+    w->pixels = malloc(batch * p->picture_bytes);
+    w->vectors = malloc(batch * (size_t)p->dim * sizeof(float));
+    w->slots = calloc(batch, sizeof(struct slot *));
+    if (!w->pixels || !w->vectors || !w->slots)
+        return err_no_memory(err, "a batch of pictures", batch * p->picture_bytes);
+    return session_open(&w->session, p->options.model, &one_thread, err);
+}
+
+static void worker_close(struct worker *w)
+{
+    session_close(w->session);
+    free(w->pixels);
+    free(w->vectors);
+    free(w->slots);
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+static enum status slots_open(struct pipeline *p, struct err *err)
+{
+    /* One batch being filled while every worker may hold a picture in the making. */
+    size_t workers = (size_t)p->options.workers;
+    p->slot_count = (size_t)p->options.batch * (workers + 1) + workers;
+    p->slots = calloc(p->slot_count, sizeof *p->slots);
+    p->slot_pixels = malloc(p->slot_count * p->picture_bytes);
+    p->empty = calloc(p->slot_count, sizeof(struct slot *));
+    p->filled = calloc(p->slot_count, sizeof(struct slot *));
+    if (!p->slots || !p->slot_pixels || !p->empty || !p->filled)
+        return err_no_memory(err, "pictures", p->slot_count * p->picture_bytes);
+    for (size_t i = 0; i < p->slot_count; i++) {
+        p->slots[i].pixels = p->slot_pixels + i * p->picture_bytes;
+        p->empty[p->empty_count++] = &p->slots[i];
+    }
+    return OK;
+}
+
+/* Every worker that starts counts as running before the first can finish. */
+static enum status start_workers(struct pipeline *p, struct err *err)
+{
+    enum status status = OK;
+    for (int i = 0; status == OK && i < p->options.workers; i++)
+        status = worker_open(&p->workers[i], p, err);
+    if (status != OK)
+        return status;
+    pthread_mutex_lock(&p->lock);
+    for (int i = 0; i < p->options.workers; i++) {
+        int why = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
+        if (why != 0) {
+            status = err_errno(err, why, "cannot start a thread");
+            p->stop = true;
+            break;
+        }
+        p->started++;
+        p->running++;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return status;
+}
+
+static void pipeline_free(struct pipeline *p)
+{
+    for (int i = 0; i < p->started; i++)
+        pthread_join(p->workers[i].thread, NULL);
+    for (int i = 0; p->workers && i < p->options.workers; i++)
+        worker_close(&p->workers[i]);
+    for (size_t i = 0; i < p->filled_count; i++) /* after a failure */
+        free(p->filled[i]->done);
+    for (void *done; p->done && (done = queue_try_pop(p->done));)
+        free(done);
+    queue_free(p->done);
+    hash_set_close(p->seen);
+    free(p->workers);
+    free(p->filled);
+    free(p->empty);
+    free(p->slot_pixels);
+    free(p->slots);
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+enum status pipeline_open(struct pipeline **out, const struct pipeline_options *options,
+                          const struct found_file *const *todo, size_t count, struct err *err)
+{
+    *out = NULL;
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_no_memory(err, "the pipeline", sizeof *p);
+    p->options = *options;
+    p->todo = todo;
+    p->todo_count = count;
+    const struct model_info *info = model_info(options->model);
+    p->dim = info->embed_dim;
+    p->picture_bytes = (size_t)info->image_size * (size_t)info->image_size * 3;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    unsigned flags;
+    enum status status = cpu_flags(&flags, err);
+    if (status != OK)
+        goto out;
+    kernels_init(&p->kernels, flags);
+    if ((status = queue_open(&p->done, 256, err)) != OK)
+        goto out;
+    if ((status = hash_set_open(&p->seen, count, err)) != OK)
+        goto out;
+    if ((status = slots_open(p, err)) != OK)
+        goto out;
+    p->workers = calloc((size_t)options->workers, sizeof *p->workers);
+    if (!p->workers) {
+        status = err_no_memory(err, "the workers", (size_t)options->workers * sizeof *p->workers);
+        goto out;
+    }
+    status = start_workers(p, err);
+out:
+    if (status != OK)
+        pipeline_free(p);
+    else
+        *out = p;
+    return status;
+}
+
+struct done *pipeline_next(struct pipeline *p, bool wait)
+{
+    return wait ? queue_pop(p->done) : queue_try_pop(p->done);
+}
+
+void pipeline_stop(struct pipeline *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stop = true;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+enum status pipeline_close(struct pipeline *p, struct err *err)
+{
+    if (!p)
+        return OK;
+    for (int i = 0; i < p->started; i++)
+        pthread_join(p->workers[i].thread, NULL);
+    p->started = 0;
+    struct err error = p->error;
+    pipeline_free(p);
+    return error.status == OK ? OK : err_set(err, error.status, "%s", error.text);
+}

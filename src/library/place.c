@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See place.h. A copy is written beside its final name and renamed, so that a broken run leaves no
+ * half a photograph under a photograph's name.
+ */
+#include "library/place.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_LIMIT (1 << 16)
+enum { SAME_NAMES_MAX = 10000 };
+
+/* A category's name as a folder's name: no '/', not hidden, not empty. */
+static void put_folder_name(struct str *out, const char *name)
+{
+    if (name[0] == '.')
+        str_putc(out, '_');
+    for (; *name; name++)
+        str_putc(out, *name == '/' || (unsigned char)*name < 0x20 ? '_' : *name);
+}
+
+/* dir/name, or dir/stem (n).ext for n > 1. */
+static void put_target(struct str *out, const char *dir, const char *name, int n)
+{
+    str_clear(out);
+    if (n == 1) {
+        path_join(out, dir, name);
+        return;
+    }
+    const char *dot = strrchr(name, '.');
+    int stem = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
+    str_format(out, "%s/%.*s (%d)%s", dir, stem, name, n, name + stem);
+}
+
+static bool is_same_link(const char *link, const char *target)
+{
+    char *there = malloc(PATH_LIMIT);
+    ssize_t size = there ? readlink(link, there, PATH_LIMIT) : -1;
+    bool same =
+        size >= 0 && (size_t)size == strlen(target) && memcmp(there, target, (size_t)size) == 0;
+    free(there);
+    return same;
+}
+
+/* Same size and mtime: this photo was copied here before (copies keep the mtime). */
+static bool is_same_copy(const char *copy, const char *original)
+{
+    struct stat a, b;
+    return lstat(copy, &a) == 0 && S_ISREG(a.st_mode) && stat(original, &b) == 0 &&
+           a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+           a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+static enum status copy_bytes(int in, int out, const char *path, struct err *err)
+{
+    enum { BLOCK = 1 << 20 };
+    char *block = malloc(BLOCK);
+    enum status status = block ? OK : err_no_memory(err, "copying", BLOCK);
+    while (status == OK) {
+        ssize_t got = read(in, block, BLOCK);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            status = err_errno(err, errno, "cannot read %s", path);
+        if (got <= 0)
+            break;
+        for (ssize_t done = 0; status == OK && done < got;) {
+            ssize_t put = write(out, block + done, (size_t)(got - done));
+            if (put < 0 && errno != EINTR)
+                status = err_errno(err, errno, "cannot copy %s", path);
+            else if (put > 0)
+                done += put;
+        }
+    }
+    free(block);
+    return status;
+}
+
+/* Gives a finished copy its name. link() and not rename(): it refuses to replace what came into
+ * being meanwhile. File systems without hard links (FAT) have to do with rename(). */
+static enum status publish_copy(const char *beside, const char *to, struct err *err)
+{
+    if (link(beside, to) == 0)
+        return OK;
+    bool no_links = errno == EPERM || errno == ENOTSUP || errno == ENOSYS;
+    if (no_links && rename(beside, to) == 0)
+        return OK;
+    return err_errno(err, errno, "cannot write %s", to);
+}
+
+static enum status copy_file(const char *from, const char *to, struct err *err)
+{
+    struct str beside = str_new(PATH_LIMIT);
+    struct stat st;
+    int out = -1, in = open(from, O_RDONLY | O_CLOEXEC);
+    enum status status = OK;
+    if (in < 0 || fstat(in, &st) != 0) {
+        status = err_errno(err, errno, "cannot read %s", from);
+        goto out;
+    }
+    str_format(&beside, "%s.XXXXXX", to);
+    out = str_ok(&beside) ? mkostemp(beside.data, O_CLOEXEC) : -1;
+    if (out < 0) {
+        status = err_errno(err, errno, "cannot write %s", to);
+        goto out;
+    }
+    status = copy_bytes(in, out, from, err);
+    const struct timespec times[2] = {st.st_atim, st.st_mtim};
+    if (status == OK && (fchmod(out, st.st_mode & 0777) != 0 || futimens(out, times) != 0))
+        status = err_errno(err, errno, "cannot write %s", to);
+    if (status == OK)
+        status = publish_copy(beside.data, to, err);
+    unlink(beside.data); /* still there after a failure, or under a second name */
+out:
+    if (out >= 0)
+        close(out);
+    if (in >= 0)
+        close(in);
+    str_free(&beside);
+    return status;
+}
+
+/* Places one photograph into a category's folder. */
+static enum status place_one(const char *path, const char *dir, enum place_how how,
+                             struct place_report *report, struct err *err)
+{
+    struct str target = str_new(PATH_LIMIT);
+    enum status status = OK;
+    for (int n = 1;; n++) {
+        struct stat st;
+        put_target(&target, dir, path_basename(path), n);
+        if (!str_ok(&target) || n > SAME_NAMES_MAX) {
+            status = err_set(err, ERR_LIMIT, "no free name for %s in %s", path, dir);
+            break;
+        }
+        if (lstat(target.data, &st) == 0) {
+            if (how == PLACE_LINK ? is_same_link(target.data, path)
+                                  : is_same_copy(target.data, path)) {
+                report->already_there++;
+                break;
+            }
+            continue;
+        }
+        if (how == PLACE_COPY)
+            status = copy_file(path, target.data, err);
+        else if (symlink(path, target.data) != 0)
+            status = err_errno(err, errno, "cannot link %s", target.data);
+        report->placed += status == OK;
+        break;
+    }
+    str_free(&target);
+    return status;
+}
+
+enum status place_by_category(const struct classification *c, const struct store_matrix *matrix,
+                              const struct categories *categories, const char *dir,
+                              enum place_how how, struct place_report *report, struct err *err)
+{
+    *report = (struct place_report){0};
+    struct str folder = str_new(PATH_LIMIT);
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < c->count; i++) {
+        str_clear(&folder);
+        str_format(&folder, "%s/", dir);
+        put_folder_name(&folder, classification_name(c, categories, i));
+        status = str_ok(&folder) ? dir_make(folder.data, err)
+                                 : err_set(err, ERR_ARGUMENT, "path is too long: %.200s", dir);
+        struct err one;
+        if (status == OK && place_one(matrix->paths[i], folder.data, how, report, &one) != OK) {
+            if (report->failed++ == 0)
+                memcpy(report->first_failure, one.text, sizeof report->first_failure);
+        }
+    }
+    str_free(&folder);
+    return status;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Searching the library: phrases and example pictures, weighted, wanted or unwanted, against every
+ * vector; floors and the single-closest fallback of search/query.h.
+ */
+#ifndef FOVEA_LIBRARY_SEARCH_H
+#define FOVEA_LIBRARY_SEARCH_H
+
+#include "base/status.h"
+#include "clip/model.h"
+#include "kern/kernels.h"
+#include "search/scan.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum search_part_kind { SEARCH_TEXT, SEARCH_IMAGE };
+
+struct search_part {
+    enum search_part_kind kind;
+    const char *value; /* the phrase, or the file's path */
+    float weight;      /* negative: unwanted */
+};
+
+/* Which towers such a query needs. */
+enum model_towers search_towers(const struct search_part *, size_t count);
+
+/* The floor that fits the parts: FLOOR_TEXT for phrases, FLOOR_IMAGE for pictures, in between for
+ * both, by the weights of the wanted ones. */
+float search_default_floor(const struct search_part *, size_t count);
+
+/* "phrase:0.5" -> weight 0.5, "phrase" -> 1. A weight has a decimal point, so that "ratio 16:9" is
+ * a phrase. Cuts the weight off `value`. ERR_ARGUMENT for a weight of 0 or less, or above 100. */
+MUST_USE enum status search_part_parse(char *value, float *weight, struct err *err);
+
+/* query: [D], normalised. The session needs text_batch and image_batch >= 1 for the kinds used.
+ * Errors of a picture name its file; an empty phrase is an ERR_ARGUMENT. */
+MUST_USE enum status search_encode(struct session *, const struct model *,
+                                   const struct search_part *, size_t count, float *query,
+                                   struct err *err);
+
+/* Keeps only the rows whose current label is `category`; ERR_NOT_FOUND if there are none. */
+MUST_USE enum status search_filter_category(struct store_matrix *, const struct store_labels *,
+                                            const char *category, struct err *err);
+
+/* Decodes and shrinks a picture file, encodes it. out: [D], not normalised. */
+MUST_USE enum status encode_image_file(struct session *, const struct model *, const char *path,
+                                       double max_megapixels, float *out, struct err *err);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * library, the parts that need no model: walking folders, category sets, the CSV's numbers and
+ * quoting, weights in queries, floors, content hashes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "image/image.h"
+#include "library/categories.h"
+#include "library/classify.h"
+#include "library/hash_set.h"
+#include "library/search.h"
+#include "library/walk.h"
+#include "search/query.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- walk ---------------------------------------------------------------------------------- */
+
+static char scratch[64];
+
+static int make_scratch(void **state)
+{
+    strcpy(scratch, "/tmp/fovea-test-XXXXXX");
+    return mkdtemp(scratch) ? 0 : -1;
+}
+
+static int remove_scratch(void **state)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
+    return system(command);
+}
+
+static const char *in_scratch(const char *name)
+{
+    static char paths[4][512];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
+    return path;
+}
+
+static void put_file(const char *name)
+{
+    struct err err;
+    assert_int_equal(dir_make_parent(in_scratch(name), &err), OK);
+    assert_int_equal(file_write(in_scratch(name), "x", 1, &err), OK);
+}
+
+static void test_walk_finds_photographs(void **state)
+{
+    put_file("b/2.JPG");
+    put_file("b/sub/deep/3.png");
+    put_file("a name with spaces.jpeg");
+    put_file("b/new\nline.webp");
+    put_file("b/\xff\xfe.jpg"); /* not UTF-8 */
+    put_file("b/notes.txt");
+    put_file("b/.hidden/4.jpg");
+    put_file("b/._2.JPG");
+    assert_int_equal(symlink("2.JPG", in_scratch("b/link.jpg")), 0);
+    assert_int_equal(symlink("nowhere", in_scratch("b/dangling.jpg")), 0);
+    assert_int_equal(symlink("..", in_scratch("b/loop")), 0);
+    assert_int_equal(mkfifo(in_scratch("b/pipe.jpg"), 0600), 0);
+
+    struct walk walk;
+    struct err err;
+    const char *roots[] = {scratch};
+    assert_int_equal(walk_run(&walk, roots, 1, image_name_is_photo, &err), OK);
+    static const char *const expected[] = {
+        "a name with spaces.jpeg", "b/2.JPG",          "b/link.jpg",
+        "b/new\nline.webp",        "b/sub/deep/3.png", "b/\xff\xfe.jpg"};
+    assert_int_equal(walk.file_count, 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_string_equal(walk.files[i].path, in_scratch(expected[i]));
+    assert_int_equal(walk.files[1].size_bytes, 1);
+    assert_true(walk.files[1].mtime_ns > 0);
+    walk_free(&walk);
+}
+
+static void test_walk_roots_inside_each_other(void **state)
+{
+    put_file("a/1.jpg");
+    put_file("a/b/2.jpg");
+    put_file("ab/3.jpg");
+    struct walk walk;
+    struct err err;
+    char a_b[256], a[256], ab[256];
+    snprintf(a_b, sizeof a_b, "%s/a/../a/b/", scratch);
+    snprintf(a, sizeof a, "%s/a", scratch);
+    snprintf(ab, sizeof ab, "%s/ab", scratch);
+    const char *roots[] = {a_b, ab, a, a};
+    assert_int_equal(walk_run(&walk, roots, 4, image_name_is_photo, &err), OK);
+    assert_int_equal(walk.root_count, 2);
+    assert_int_equal(walk.file_count, 3);
+    walk_free(&walk);
+}
+
+static void test_walk_refuses_bad_roots(void **state)
+{
+    put_file("notes.txt");
+    put_file("one.jpg");
+    struct walk walk;
+    struct err err;
+    const char *missing[] = {scratch, in_scratch("nowhere")};
+    assert_int_equal(walk_run(&walk, missing, 2, image_name_is_photo, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "nowhere"));
+    const char *text[] = {in_scratch("notes.txt")};
+    assert_int_equal(walk_run(&walk, text, 1, image_name_is_photo, &err), ERR_ARGUMENT);
+    const char *single[] = {in_scratch("one.jpg")};
+    assert_int_equal(walk_run(&walk, single, 1, image_name_is_photo, &err), OK);
+    assert_int_equal(walk.file_count, 1);
+    walk_free(&walk);
+}
+
+static void test_path_is_under(void **state)
+{
+    assert_true(path_is_under("/a/b", "/a/b"));
+    assert_true(path_is_under("/a/b/c", "/a/b"));
+    assert_false(path_is_under("/a/bc", "/a/b"));
+    assert_false(path_is_under("/a", "/a/b"));
+    assert_true(path_is_under("/a", "/"));
+}
+
+/* --- categories ---------------------------------------------------------------------------- */
+
+static void test_categories_default(void **state)
+{
+    struct categories set;
+    struct err err;
+    assert_int_equal(categories_default(&set, &err), OK);
+    assert_int_equal(set.count, 6);
+    assert_string_equal(set.items[0].name, "Starlit Wonders");
+    assert_string_equal(set.items[5].name, "Liquid Cascades");
+    assert_int_equal(set.items[3].prompt_count, 5);
+    assert_string_equal(set.items[3].prompts[0], "a city skyline glowing at night");
+    categories_free(&set);
+}
+
+static void test_categories_parse(void **state)
+{
+    static const struct {
+        const char *json;
+        enum status status;
+        const char *says; /* part of the error, or the names in order */
+    } cases[] = {
+        {"{\"z\": [\"p\"], \"a\": \"q\", \"\xc3\xa9\": [\"r\", \"s\"]}", OK, "z a \xc3\xa9"},
+        {"{\"a\": [\"p\"]", ERR_FORMAT, "line 1"},
+        {"[\"a\"]", ERR_FORMAT, "object"},
+        {"{}", ERR_FORMAT, "no category"},
+        {"{\"a\": []}", ERR_FORMAT, "\"a\" has no prompts"},
+        {"{\"a\": [1]}", ERR_FORMAT, "\"a\""},
+        {"{\"a\": {\"b\": 1}}", ERR_FORMAT, "\"a\""},
+        {"{\"a\": [\"\"]}", ERR_FORMAT, "\"a\""},
+        {"{\"\": [\"p\"]}", ERR_FORMAT, "empty name"},
+        {"{\"a\": [\"p\"], \"a\": [\"q\"]}", ERR_FORMAT, "duplicate"},
+        {"", ERR_FORMAT, "line"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct categories set;
+        struct err err = {0};
+        enum status status = categories_parse(&set, cases[i].json, strlen(cases[i].json), &err);
+        assert_int_equal(status, cases[i].status);
+        if (status != OK) {
+            assert_non_null(strstr(err.text, cases[i].says));
+            assert_null(set.items);
+            continue;
+        }
+        char names[256] = "";
+        for (size_t c = 0; c < set.count; c++) {
+            strcat(names, c ? " " : "");
+            strcat(names, set.items[c].name);
+        }
+        assert_string_equal(names, cases[i].says);
+        categories_free(&set);
+    }
+}
+
+static void test_categories_read_names_the_file(void **state)
+{
+    struct categories set;
+    struct err err;
+    assert_int_equal(file_write(in_scratch("c.json"), "\xef\xbb\xbf{\"a\": [\"p\"]}", 15, &err),
+                     OK);
+    assert_int_equal(categories_read(&set, in_scratch("c.json"), &err), OK);
+    categories_free(&set);
+    assert_int_equal(file_write(in_scratch("c.json"), "{", 1, &err), OK);
+    assert_int_equal(categories_read(&set, in_scratch("c.json"), &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "c.json"));
+    assert_int_equal(categories_read(&set, in_scratch("none.json"), &err), ERR_NOT_FOUND);
+}
+
+/* --- CSV ----------------------------------------------------------------------------------- */
+
+static void test_csv_numbers_are_pythons(void **state)
+{
+    /* Right column: Python 3, str(round(x, 4)). */
+    static const struct {
+        double x;
+        const char *text;
+    } cases[] = {
+        {0.83, "0.83"},         {1, "1.0"},          {0, "0.0"},          {0.00005, "0.0001"},
+        {0.00004999, "0.0"},    {0.12345, "0.1235"}, {0.12355, "0.1235"}, {0.5, "0.5"},
+        {0.99995, "1.0"},       {0.999951, "1.0"},   {0.30000001, "0.3"}, {0.0123, "0.0123"},
+        {0.41190001, "0.4119"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct str s = str_new(100);
+        csv_number(&s, cases[i].x);
+        assert_string_equal(str_text(&s), cases[i].text);
+        str_free(&s);
+    }
+}
+
+static void test_csv_fields_are_quoted(void **state)
+{
+    static const char *const cases[][2] = {
+        {"plain name.jpg", "plain name.jpg"},
+        {"a,b", "\"a,b\""},
+        {"say \"hi\"", "\"say \"\"hi\"\"\""},
+        {"two\nlines", "\"two\nlines\""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct str s = str_new(100);
+        csv_field(&s, cases[i][0]);
+        assert_string_equal(str_text(&s), cases[i][1]);
+        str_free(&s);
+    }
+}
+
+/* --- queries ------------------------------------------------------------------------------- */
+
+static void test_weights_in_queries(void **state)
+{
+    static const struct {
+        const char *typed, *value;
+        float weight;
+        enum status status;
+    } cases[] = {
+        {"beach", "beach", 1, OK},
+        {"beach:0.5", "beach", 0.5f, OK},
+        {"beach:1.0", "beach", 1, OK},
+        {"sunset.jpg:.25", "sunset.jpg", 0.25f, OK},
+        {"ratio 16:9", "ratio 16:9", 1, OK},
+        {"note: tree", "note: tree", 1, OK},
+        {"a:0.5:2.5", "a:0.5", 2.5f, OK},
+        {"beach:1.", "beach:1.", 1, OK},
+        {"beach:0.0", NULL, 0, ERR_ARGUMENT},
+        {"beach:1000.0", NULL, 0, ERR_ARGUMENT},
+        {"", "", 1, OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char value[64];
+        float weight;
+        struct err err;
+        strcpy(value, cases[i].typed);
+        assert_int_equal(search_part_parse(value, &weight, &err), cases[i].status);
+        if (cases[i].status == OK) {
+            assert_string_equal(value, cases[i].value);
+            assert_true(weight == cases[i].weight);
+        }
+    }
+}
+
+static void test_default_floors(void **state)
+{
+    const struct search_part text = {SEARCH_TEXT, "a", 1}, image = {SEARCH_IMAGE, "b", 1},
+                             unwanted = {SEARCH_TEXT, "c", -1};
+    assert_true(search_default_floor(&text, 1) == FLOOR_TEXT);
+    assert_true(search_default_floor(&image, 1) == FLOOR_IMAGE);
+    const struct search_part both[] = {text, image}, less[] = {image, unwanted};
+    assert_true(fabsf(search_default_floor(both, 2) - (FLOOR_TEXT + FLOOR_IMAGE) / 2) < 1e-6f);
+    assert_true(search_default_floor(less, 2) == FLOOR_IMAGE);
+    assert_int_equal(search_towers(both, 2), MODEL_BOTH);
+    assert_int_equal(search_towers(&text, 1), MODEL_TEXT);
+}
+
+/* --- hashes -------------------------------------------------------------------------------- */
+
+static void test_hash_set(void **state)
+{
+    enum { N = 1000 };
+    struct hash_set *set;
+    struct err err;
+    assert_int_equal(hash_set_open(&set, N, &err), OK);
+    for (int round = 0; round < 2; round++)
+        for (uint32_t i = 0; i < N; i++) {
+            struct photo_hash hash = photo_hash_of(&i, sizeof i);
+            assert_int_equal(hash_set_add(set, &hash), round == 0);
+        }
+    hash_set_close(set);
+    /* XXH3-128 of no bytes, from the algorithm's specification. */
+    static const uint8_t empty[16] = {0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8,
+                                      0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
+    struct photo_hash hash = photo_hash_of("", 0);
+    assert_memory_equal(hash.bytes, empty, sizeof empty);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_walk_finds_photographs, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(test_walk_roots_inside_each_other, make_scratch,
+                                        remove_scratch),
+        cmocka_unit_test_setup_teardown(test_walk_refuses_bad_roots, make_scratch, remove_scratch),
+        cmocka_unit_test(test_path_is_under),
+        cmocka_unit_test(test_categories_default),
+        cmocka_unit_test(test_categories_parse),
+        cmocka_unit_test_setup_teardown(test_categories_read_names_the_file, make_scratch,
+                                        remove_scratch),
+        cmocka_unit_test(test_csv_numbers_are_pythons),
+        cmocka_unit_test(test_csv_fields_are_quoted),
+        cmocka_unit_test(test_weights_in_queries),
+        cmocka_unit_test(test_default_floors),
+        cmocka_unit_test(test_hash_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
