@@ -65,13 +65,13 @@ static enum status set_place(struct model_place *out, const char *dir, const cha
     return err_no_memory(err, "a model's name", strlen(dir));
 }
 
-/* Named by the folder's own name, also when it was given as "." or "models/x/". */
+/* Named by its whole path, so that a library can find the model again from another folder. */
 static enum status place_of_dir(struct model_place *out, const char *dir, struct err *err)
 {
     char *real = realpath(dir, NULL);
     if (!real)
         return err_set(err, ERR_NOT_FOUND, "cannot follow the path of the model folder %s", dir);
-    enum status status = set_place(out, dir, path_basename(real), err);
+    enum status status = set_place(out, real, real, err);
     free(real);
     return status;
 }

@@ -15,7 +15,8 @@
 
 struct model_place {
     char *dir;  /* for model_options.dir */
-    char *name; /* for model_options.name: "ViT-H-14/dfn5b", or the folder's own name */
+    char *name; /* for model_options.name: "ViT-H-14/dfn5b", or the folder's absolute path;
+                  resolves to the same folder again from anywhere */
 };
 
 /* given: what the user said; NULL means $FOVEA_MODEL, and MODEL_DEFAULT where that is not set.
