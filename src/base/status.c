@@ -18,6 +18,7 @@ static void keep_one_line(char *text)
             *text = '?';
 }
 
+PRINTF_LIKE(3, 0)
 static void set_text(struct err *err, enum status status, const char *format, va_list args)
 {
     err->status = status;

@@ -83,7 +83,7 @@ static enum status unknown_command(const struct command *const *table, const cha
     enum { MOST = 64 };
     const char *names[MOST + 1] = {NULL};
     struct str list = str_new(800);
-    for (size_t i = 0; table[i] && i < MOST; i++) {
+    for (size_t i = 0; i < MOST && table[i]; i++) {
         const char *space = strrchr(table[i]->name, ' ');
         names[i] = space ? space + 1 : table[i]->name;
         str_format(&list, "%s%s", i ? ", " : "", names[i]);

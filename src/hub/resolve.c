@@ -107,14 +107,20 @@ enum status model_resolve(struct model_place *out, const char *given, struct err
         name = MODEL_DEFAULT;
     if (has_config(name))
         return place_of_dir(out, name, err);
-    if (is_tag_name(name) && strncmp(name, "hf-hub:", 7) != 0)
+    if (strncmp(name, "hf-hub:", 7) == 0)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "%.200s: fovea does not download models yet; put the repository's " CONFIG_NAME
+            " and " WEIGHTS_NAME " into a folder and give that with --model DIR",
+            name);
+    if (is_tag_name(name))
         return place_of_tag(out, name, err);
     if (is_dir(name))
         return err_set(err, ERR_NOT_FOUND,
                        "%s is not a model folder: it has no " CONFIG_NAME " (a model folder holds "
                        "that and " WEIGHTS_NAME ")",
                        name);
-    if (strchr(name, '/') && strncmp(name, "hf-hub:", 7) != 0)
+    if (strchr(name, '/'))
         return err_set(err, ERR_NOT_FOUND, "there is no model folder %s", name);
     return err_set(err, ERR_ARGUMENT,
                    "'%.200s' is not a model: give a folder with " CONFIG_NAME " and " WEIGHTS_NAME
