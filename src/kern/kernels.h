@@ -5,8 +5,13 @@
  * name override what it does better. The flags are an argument, so that tests build two tables side
  * by side. Kernels take any n >= 0 and any alignment, and run on the calling thread alone.
  *
- * Numerics: a SIMD kernel may sum in another order than the reference; the tests state the bounds.
- * For a given table, results depend on the arguments alone.
+ * Numerics: a SIMD kernel may sum in another order than the reference; the tests state the bounds
+ * (tests/kern). For a given table, results depend on the values alone: not on the alignment, not on
+ * a row's place among the rows of dot_f16_rows, nor a query's among those of attention.
+ *
+ * NaN: never a crash. A NaN in gives NaN in every result it is part of: the whole row of layernorm,
+ * softmax and, from q or k, attention. Infinities follow the formulas: a softmax with +inf, or
+ * of -inf alone, is NaN, and so is a GELU of -inf. Kernels assume the default rounding mode.
  */
 #ifndef FOVEA_KERN_KERNELS_H
 #define FOVEA_KERN_KERNELS_H
@@ -17,7 +22,9 @@
 
 /* One head of attention: out = softmax(scale * q k^T [+ causal mask]) v.
  * Row i of q, k, v, out starts at pointer + i * its stride (in floats), and has head_width floats.
- * Causal: query i sees the keys 0 .. i + (keys - queries). `out` overlaps none of the inputs. */
+ * Causal: query i sees the keys 0 .. i + (keys - queries), and what it does not see has no part in
+ * its row as long as v is finite there. A query that sees no key gives zeros. `out` and the scratch
+ * overlap none of the inputs. */
 struct attention_head {
     const float *q; /* [queries, head_width] */
     const float *k; /* [keys, head_width] */
@@ -46,7 +53,7 @@ struct kernels {
                       float eps);
     void (*add)(float *y, const float *x, size_t n);                 /* y += x */
     void (*scale)(float *y, const float *x, float factor, size_t n); /* y = factor * x */
-    void (*softmax)(float *x, size_t n);    /* in place, max subtracted; n >= 1 */
+    void (*softmax)(float *x, size_t n);    /* in place, max subtracted; < FLT_MIN may be 0 */
     void (*gelu_erf)(float *x, size_t n);   /* x/2 (1 + erf(x/√2)), in place */
     void (*gelu_tanh)(float *x, size_t n);  /* x/2 (1 + tanh(√(2/π)(x + 0.044715 x³))) */
     void (*gelu_quick)(float *x, size_t n); /* x sigmoid(1.702 x) */

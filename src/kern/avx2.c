@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * AVX2 with FMA and F16C: vectors of 8 floats, 16 registers (a tile of 6 x 2 uses 15).
+ */
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VEC 8
+#define ROWS 6
+#define COLUMNS 2
+#define TABLE_INIT kernels_init_avx2
+
+typedef __m256 vec;
+
+static inline vec vec_set1(float a)
+{
+    return _mm256_set1_ps(a);
+}
+
+static inline vec vec_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+static inline void vec_store(float *p, vec a)
+{
+    _mm256_storeu_ps(p, a);
+}
+
+static inline __m256i first_lanes(size_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline vec vec_load_part(const float *p, size_t n, vec fill)
+{
+    __m256i lanes = first_lanes(n);
+    return _mm256_blendv_ps(fill, _mm256_maskload_ps(p, lanes), _mm256_castsi256_ps(lanes));
+}
+
+static inline void vec_store_part(float *p, vec a, size_t n)
+{
+    _mm256_maskstore_ps(p, first_lanes(n), a);
+}
+
+static inline vec vec_load_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+
+static inline void vec_store_f16(uint16_t *p, vec a)
+{
+    _mm_storeu_si128((__m128i *)p,
+                     _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+static inline vec vec_load_bf16(const uint16_t *p)
+{
+    __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+}
+
+static inline vec vec_add(vec a, vec b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+static inline vec vec_mul(vec a, vec b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+static inline vec vec_div(vec a, vec b)
+{
+    return _mm256_div_ps(a, b);
+}
+
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vec vec_fnma(vec a, vec b, vec c)
+{
+    return _mm256_fnmadd_ps(a, b, c);
+}
+
+static inline vec vec_abs(vec a)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+
+static inline vec vec_min(vec a, vec b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+static inline vec vec_max(vec a, vec b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+static inline vec vec_round(vec a)
+{
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/* 2^n for -126 <= n <= 127, as the bits of its exponent. */
+static inline vec power_of_2(__m256i n)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+}
+
+/* In two steps, as 2^n itself may not be a float; only the second one can round. */
+static inline vec vec_ldexp(vec a, vec n)
+{
+    __m256i all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1);
+    a = _mm256_mul_ps(a, power_of_2(half));
+    return _mm256_mul_ps(a, power_of_2(_mm256_sub_epi32(all, half)));
+}
+
+static inline vec vec_low_byte_to_exponent(vec a)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
+}
+
+static inline vec vec_by_sign(vec x, vec negative, vec positive)
+{
+    return _mm256_blendv_ps(positive, negative, x);
+}
+
+static inline float vec_sum(vec a)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+static inline float vec_largest(vec a)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+static inline void vec_store_parts(float *p, size_t stride, vec a)
+{
+    _mm_storeu_ps(p, _mm256_castps256_ps128(a));
+    _mm_storeu_ps(p + stride, _mm256_extractf128_ps(a, 1));
+}
+
+static inline void vec_transpose4(vec v[4])
+{
+    vec a = _mm256_unpacklo_ps(v[0], v[2]), b = _mm256_unpacklo_ps(v[1], v[3]);
+    vec c = _mm256_unpackhi_ps(v[0], v[2]), d = _mm256_unpackhi_ps(v[1], v[3]);
+    v[0] = _mm256_unpacklo_ps(a, b);
+    v[1] = _mm256_unpackhi_ps(a, b);
+    v[2] = _mm256_unpacklo_ps(c, d);
+    v[3] = _mm256_unpackhi_ps(c, d);
+}
+
+#include "kern/kernels_tmpl.h"
