@@ -21,6 +21,12 @@ struct image {
     uint8_t *pixels;   /* [height, width, 3], rows width * 3 bytes apart; freed by image_free() */
     int width, height; /* upright */
     char format[12];   /* "jpeg", "png", … as found in the content, whatever the name says */
+
+    /* For preprocessing, which resizes as Pillow does by kind of picture (clip/preprocess.h,
+     * struct preprocess_source has the same fields); everybody else can leave these alone. */
+    uint8_t *alpha;  /* [height, width], or NULL where every pixel is opaque; image_free() */
+    bool indexed;    /* was a palette or two-level picture */
+    uint8_t zero[3]; /* colour of sample value 0: black; white for CMYK; a palette's first entry */
 };
 
 struct image_options {
@@ -28,9 +34,11 @@ struct image_options {
 };
 
 #define IMAGE_MAX_MEGAPIXELS 500.0
+#define IMAGE_MAX_FILE_BYTES ((size_t)2 << 30) /* of image_decode_file() */
 
 /* Once per process, before any thread decodes. Decodes run on the calling thread alone (the caller
- * brings the parallelism); libvips' operation cache is off. */
+ * brings the parallelism; libheif's decoders alone have threads of their own); libvips' operation
+ * cache is off, and of its loaders only those named in spec §2 can run. */
 MUST_USE enum status image_room_open(struct err *err);
 void image_room_close(void);
 
@@ -47,11 +55,13 @@ void image_free(struct image *); /* NULL-safe, leaves it empty */
 /* True for the names that an index takes: by extension, in any case. */
 bool image_name_is_photo(const char *name);
 
-/* rgb: [height, width, 3] → an 8-bit RGB PNG, written atomically. */
+/* rgb: [height, width, 3] → an 8-bit RGB PNG, written atomically. The same pixels give the same
+ * bytes. */
 MUST_USE enum status image_write_png(const char *path, const uint8_t *rgb, int width, int height,
                                      struct err *err);
 
-/* "8.14.1" and the formats (of those in spec §2) that this libvips reads, for doctor and errors. */
+/* "8.14.1" and the formats (of those in spec §2) that this libvips reads, for doctor and errors.
+ * extension: "jpg" or ".jpg", in any case. */
 const char *image_library_version(void);
 bool image_format_supported(const char *extension);
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One photograph through libvips: loader → colour → strips of rows, pulled on this very thread and
+ * written to where the orientation puts them. A region is asked for strip by strip instead of
+ * running a libvips pipeline, which would start worker threads per picture; and turning a picture
+ * while it is copied out saves the second copy of it in memory that a lossless rotation needs.
+ *
+ * The words of a failure. libvips has one error buffer for all threads, so what is in it when a
+ * decode fails may be another thread's. Decodes therefore hold `failures` for reading; a failed one
+ * takes it for writing, which waits until it is alone, empties the buffer and decodes again: what
+ * the buffer then says is about this picture. Costs bad files twice their time and good ones
+ * nothing. The second attempt's outcome is the one that counts.
+ */
+#include "image/decode.h"
+#include "image/colour.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vips/vips.h>
+
+#define STRIP_ROWS 16 /* a row of JPEG blocks */
+
+typedef int load_function(void *content, size_t size, VipsImage **out, ...);
+
+static const struct loader {
+    load_function *load;
+    const char *nickname; /* of the operation */
+    const char *class;    /* of all its variants, to allow them */
+    bool upright;         /* the decoder applies the container's orientation; EXIF's is void */
+} loaders[FORMAT_COUNT] = {
+    [FORMAT_JPEG] = {vips_jpegload_buffer, "jpegload_buffer", "VipsForeignLoadJpeg", false},
+    [FORMAT_PNG] = {vips_pngload_buffer, "pngload_buffer", "VipsForeignLoadPng", false},
+    [FORMAT_WEBP] = {vips_webpload_buffer, "webpload_buffer", "VipsForeignLoadWebp", false},
+    [FORMAT_TIFF] = {vips_tiffload_buffer, "tiffload_buffer", "VipsForeignLoadTiff", false},
+    [FORMAT_GIF] = {vips_gifload_buffer, "gifload_buffer", "VipsForeignLoadNsgif", false},
+    [FORMAT_HEIF] = {vips_heifload_buffer, "heifload_buffer", "VipsForeignLoadHeif", true},
+    [FORMAT_AVIF] = {vips_heifload_buffer, "heifload_buffer", "VipsForeignLoadHeif", true},
+    [FORMAT_JXL] = {vips_jxlload_buffer, "jxlload_buffer", "VipsForeignLoadJxl", true},
+};
+
+static pthread_rwlock_t failures;
+
+static void drop_log(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
+{
+    /* Warnings about photographs that are read all the same. */
+}
+
+static void allow_only_our_loaders(void)
+{
+    vips_block_untrusted_set(TRUE);
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (size_t i = 0; i < FORMAT_COUNT; i++)
+        if (loaders[i].load)
+            vips_operation_block_set(loaders[i].class, FALSE);
+}
+
+enum status decode_open(struct err *err)
+{
+    if (vips_init("fovea"))
+        return err_set(err, ERR_INTERNAL, "cannot start libvips %s", vips_version_string());
+    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO,
+                      drop_log, NULL);
+    vips_concurrency_set(1);
+    vips_cache_set_max(0);
+    allow_only_our_loaders();
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+#ifdef __GLIBC__
+    /* glibc's default lets readers overtake for ever; a failed decode must get its turn. */
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    pthread_rwlock_init(&failures, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    return OK;
+}
+
+void decode_close(void)
+{
+    pthread_rwlock_destroy(&failures);
+    vips_shutdown();
+}
+
+bool decode_supports(enum image_format format)
+{
+    return loaders[format].load && vips_type_find("VipsOperation", loaders[format].nickname);
+}
+
+enum status decode_allocate(struct image *out, int64_t width, int64_t height, bool alpha,
+                            struct err *err)
+{
+    if (width < 1 || height < 1 || width > INT_MAX / 3 || height > INT_MAX)
+        return err_set(err, ERR_FORMAT, "a picture of %lld x %lld pixels cannot be right",
+                       (long long)width, (long long)height);
+    size_t pixels = (size_t)width * (size_t)height; /* < 2^61: no overflow, also not times 3 */
+    out->width = (int)width;
+    out->height = (int)height;
+    out->pixels = malloc(pixels * 3);
+    out->alpha = alpha ? malloc(pixels) : NULL;
+    if (!out->pixels || (alpha && !out->alpha)) {
+        image_free(out);
+        return err_no_memory(err, "the decoded picture", pixels * (alpha ? 4 : 3));
+    }
+    return OK;
+}
+
+void decode_drop_opaque_alpha(struct image *image)
+{
+    size_t pixels = (size_t)image->width * (size_t)image->height;
+    for (size_t i = 0; image->alpha && i < pixels; i++)
+        if (image->alpha[i] != 255)
+            return;
+    free(image->alpha);
+    image->alpha = NULL;
+}
+
+/* Pixel (x, y) as stored lies at base + x * dx + y * dy of the upright picture. */
+struct placement {
+    bool turned; /* width and height change places */
+    ptrdiff_t base, dx, dy;
+};
+
+/* orientation: EXIF's 1 to 8; w, h: as stored */
+static struct placement place(int orientation, ptrdiff_t w, ptrdiff_t h)
+{
+    switch (orientation) {
+    case 2: /* mirrored */
+        return (struct placement){false, w - 1, -1, w};
+    case 3: /* half a turn */
+        return (struct placement){false, w * h - 1, -1, -w};
+    case 4: /* upside down and mirrored */
+        return (struct placement){false, w * (h - 1), 1, -w};
+    case 5: /* rows are columns */
+        return (struct placement){true, 0, h, 1};
+    case 6: /* to be turned clockwise */
+        return (struct placement){true, h - 1, h, -1};
+    case 7: /* 5, and half a turn */
+        return (struct placement){true, w * h - 1, -h, -1};
+    case 8: /* to be turned counter-clockwise */
+        return (struct placement){true, h * (w - 1), -h, 1};
+    default:
+        return (struct placement){false, 0, 1, w};
+    }
+}
+
+struct job {
+    enum image_format format;
+    const uint8_t *content;
+    size_t size;
+    double max_megapixels;
+    bool vips_failed; /* the words are in libvips' buffer */
+};
+
+/* rgb: [n, 3], from one row of loaded samples */
+static void row_to_rgb(uint8_t *rgb, const uint8_t *row, int n, const struct colour *c)
+{
+    int step = c->channels + c->alpha;
+    if (c->channels == 4) {
+        colour_cmyk_row(rgb, row, n, step);
+        return;
+    }
+    int green = c->channels == 3 ? 1 : 0;
+    for (int x = 0; x < n; x++, row += step, rgb += 3) {
+        rgb[0] = row[0];
+        rgb[1] = row[green];
+        rgb[2] = row[2 * green];
+    }
+}
+
+static void put_row(struct image *out, const struct placement *p, int y, const uint8_t *row, int n,
+                    const struct colour *c, uint8_t *scratch)
+{
+    const uint8_t *rgb = row;
+    if (c->channels != 3 || c->alpha) {
+        row_to_rgb(scratch, row, n, c);
+        rgb = scratch;
+    }
+    ptrdiff_t to = p->base + y * p->dy;
+    if (p->dx == 1)
+        memcpy(out->pixels + to * 3, rgb, (size_t)n * 3);
+    else
+        for (ptrdiff_t x = 0; x < n; x++)
+            memcpy(out->pixels + (to + x * p->dx) * 3, rgb + x * 3, 3);
+    if (!out->alpha)
+        return;
+    int step = c->channels + 1;
+    for (ptrdiff_t x = 0; x < n; x++)
+        out->alpha[to + x * p->dx] = row[x * step + c->channels];
+}
+
+static enum status copy_out(struct image *out, struct job *job, VipsImage *im, int orientation,
+                            const struct colour *c, struct err *err)
+{
+    struct placement p = place(orientation, im->Xsize, im->Ysize);
+    enum status status = p.turned ? decode_allocate(out, im->Ysize, im->Xsize, c->alpha, err)
+                                  : decode_allocate(out, im->Xsize, im->Ysize, c->alpha, err);
+    if (status != OK)
+        return status;
+    VipsRegion *region = vips_region_new(im);
+    uint8_t *scratch = malloc((size_t)im->Xsize * 3);
+    if (!scratch)
+        status = err_no_memory(err, "a row of pixels", (size_t)im->Xsize * 3);
+    for (int y = 0; status == OK && y < im->Ysize; y += STRIP_ROWS) {
+        VipsRect strip = {0, y, im->Xsize, VIPS_MIN(STRIP_ROWS, im->Ysize - y)};
+        if (vips_region_prepare(region, &strip)) {
+            job->vips_failed = true;
+            status = ERR_FORMAT;
+            break;
+        }
+        for (int i = y; i < y + strip.height; i++)
+            put_row(out, &p, i, VIPS_REGION_ADDR(region, 0, i), im->Xsize, c, scratch);
+    }
+    free(scratch);
+    g_object_unref(region);
+    if (status == OK)
+        decode_drop_opaque_alpha(out);
+    else
+        image_free(out);
+    return status;
+}
+
+static enum status attempt(struct image *out, struct job *job, struct err *err)
+{
+    const struct loader *loader = &loaders[job->format];
+    VipsImage *loaded = NULL, *bytes = NULL;
+    struct colour colour;
+    enum status status = OK;
+    job->vips_failed =
+        loader->load((void *)(uintptr_t)job->content, job->size, &loaded, "access",
+                     VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL) != 0;
+    if (!job->vips_failed)
+        status = format_check_size(loaded->Xsize, loaded->Ysize, job->max_megapixels, err);
+    if (!job->vips_failed && status == OK)
+        job->vips_failed = colour_to_bytes(loaded, &bytes, &colour) != 0;
+    if (!job->vips_failed && status == OK) {
+        if (colour.cmyk)
+            memset(out->zero, 255, sizeof out->zero);
+        int orientation = loader->upright ? 1 : vips_image_get_orientation(loaded);
+        status = copy_out(out, job, bytes, orientation, &colour, err);
+    }
+    g_clear_object(&bytes);
+    g_clear_object(&loaded);
+    return job->vips_failed ? ERR_FORMAT : status;
+}
+
+/* From "VipsJpeg: Premature end of JPEG file\nVipsJpeg: out of order read at line 0\n", the first
+ * line without libvips' name for the place. */
+static void first_line(char *line, size_t size, const char *text)
+{
+    size_t end = strcspn(text, "\n");
+    const char *colon = strstr(text, ": ");
+    if (colon && colon < text + end && memchr(text, ' ', (size_t)(colon - text)) == NULL) {
+        end -= (size_t)(colon + 2 - text);
+        text = colon + 2;
+    }
+    snprintf(line, size, "%.*s", (int)end, text);
+}
+
+static enum status explain(const struct job *job, struct err *err)
+{
+    char line[200];
+    const char *text = vips_error_buffer();
+    if (strstr(text, "out of memory"))
+        return err_set(err, ERR_MEMORY, "not enough memory to decode this %s",
+                       format_name(job->format));
+    first_line(line, sizeof line, text);
+    /* libheif's words for a codec that it was built without. */
+    if (strstr(text, "Unsupported codec") || strstr(text, "Unsupported feature"))
+        return err_set(err, ERR_UNSUPPORTED, "this kind of %s is not supported by this libvips: %s",
+                       format_name(job->format), line);
+    return err_set(err, ERR_FORMAT, "damaged or truncated %s: %s", format_name(job->format),
+                   *line ? line : "the decoder gave no reason");
+}
+
+enum status decode_with_vips(struct image *out, enum image_format format, const uint8_t *content,
+                             size_t size, double max_megapixels, struct err *err)
+{
+    struct job job = {format, content, size, max_megapixels, false};
+    pthread_rwlock_rdlock(&failures);
+    enum status status = attempt(out, &job, err);
+    pthread_rwlock_unlock(&failures);
+    if (!job.vips_failed)
+        return status;
+    pthread_rwlock_wrlock(&failures);
+    vips_error_clear();
+    status = attempt(out, &job, err);
+    if (job.vips_failed)
+        status = explain(&job, err);
+    vips_error_clear();
+    pthread_rwlock_unlock(&failures);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Decoding through libvips. Internal to the image room.
+ */
+#ifndef FOVEA_IMAGE_DECODE_H
+#define FOVEA_IMAGE_DECODE_H
+
+#include "image/format.h"
+#include "image/image.h"
+
+/* libvips' own start and end; only the loaders of formats in format.h are left usable. */
+MUST_USE enum status decode_open(struct err *err);
+void decode_close(void);
+
+/* True if this libvips has a loader for it. */
+bool decode_supports(enum image_format);
+
+/* *out is zeroed but for its format, indexed and zero fields; they are kept. */
+MUST_USE enum status decode_with_vips(struct image *out, enum image_format, const uint8_t *content,
+                                      size_t size, double max_megapixels, struct err *err);
+
+/* Allocates pixels (and alpha, when wanted) for width and height. */
+MUST_USE enum status decode_allocate(struct image *out, int64_t width, int64_t height, bool alpha,
+                                     struct err *err);
+/* Frees an alpha that is opaque everywhere. */
+void decode_drop_opaque_alpha(struct image *);
+
+#endif
