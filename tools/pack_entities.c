@@ -116,8 +116,10 @@ static enum status write_entities(const char *path, struct err *err)
                   "#include \"clip/vocabulary.h\"\n\nconst char html_entity_names[] =\n");
     for (int i = 0; i < count; i++)
         str_format(&out, "    \"%s\"\n", entities[i].name);
-    str_format(&out, ";\n\nconst int html_entity_count = %d;\n\n"
-                     "const struct html_entity html_entities[] = {\n", count);
+    str_format(&out,
+               ";\n\nconst int html_entity_count = %d;\n\n"
+               "const struct html_entity html_entities[] = {\n",
+               count);
     for (int i = 0; i < count; i++) {
         const struct entity *e = &entities[i];
         unsigned size = (unsigned)strlen(e->name);

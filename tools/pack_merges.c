@@ -63,8 +63,7 @@ static enum status write_merges(const char *path, const struct merges *merges, s
                   "const uint16_t clip_merges[CLIP_MERGE_COUNT][2] = {\n");
     for (size_t i = 0; i < merges->count; i++) {
         const struct merge *m = &merges->items[i];
-        if (m->result != MERGES_FIRST_SYMBOL + i || m->left > UINT16_MAX ||
-            m->right > UINT16_MAX) {
+        if (m->result != MERGES_FIRST_SYMBOL + i || m->left > UINT16_MAX || m->right > UINT16_MAX) {
             status = err_set(err, ERR_FORMAT, "merge %zu makes a token that was there", i + 1);
             goto out;
         }
@@ -93,8 +92,8 @@ static enum status pack(const char *from, const char *to, struct err *err)
         status = err_set(err, ERR_FORMAT, "no %s in the file", mark);
         goto out;
     }
-    if ((status = read_string(&text, at + sizeof mark - 1,
-                              (const char *)file.data + file.size, err)))
+    if ((status =
+             read_string(&text, at + sizeof mark - 1, (const char *)file.data + file.size, err)))
         goto out;
     if ((status = cut(&text, err)))
         goto out;

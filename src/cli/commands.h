@@ -9,6 +9,10 @@
 #include "cli/options.h"
 
 #define COMMANDS(X)                                                                                \
+    X(index)                                                                                       \
+    X(classify)                                                                                    \
+    X(search)                                                                                      \
+    X(status)                                                                                      \
     X(embed)                                                                                       \
     X(tokenize)                                                                                    \
     X(preprocess)                                                                                  \

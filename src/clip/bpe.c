@@ -18,7 +18,7 @@
 #define NONE UINT32_MAX
 
 enum {
-    SMALL_WORD = 64,      /* bytes; up to here the scratch lies on the stack */
+    SMALL_WORD = 64,         /* bytes; up to here the scratch lies on the stack */
     CANDIDATES_PER_BYTE = 3, /* n - 1 at first, and each of at most n - 1 merges adds two */
 };
 

@@ -21,8 +21,8 @@ void bpe_close(struct bpe *); /* NULL-safe */
 
 size_t bpe_merge_count(const struct bpe *);
 
-/* word: [size] bytes, size >= 1. ids: [capacity]; the word's first tokens, as many as fit. *count is
- * how many were written. Time n log n; memory 40 bytes a byte for words longer than 64 bytes. */
+/* word: [size] bytes, size >= 1. ids: [capacity]; the word's first tokens, as many as fit. *count
+ * is how many were written. Time n log n; memory 40 bytes a byte for words longer than 64 bytes. */
 MUST_USE enum status bpe_encode(const struct bpe *, const char *word, size_t size, int32_t *ids,
                                 size_t capacity, size_t *count, struct err *err);
 

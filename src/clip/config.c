@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { WIDTH_MAX = 16384, LAYERS_MAX = 256, IMAGE_MAX = 4096, CONTEXT_MAX = 4096 };
-enum { VOCAB_MAX = 1 << 22 };
+enum { VOCAB_MAX = 1 << 22, TOKENS_MAX = 1 << 14 };
 
 /* One JSON object being read. */
 struct reader {
@@ -158,8 +158,6 @@ static enum status reader_close(struct reader *r)
         "output_dict",
         "cast_dtype",
         "dropout",
-        "hf_tokenizer_name",
-        "tokenizer_kwargs",
         "pad_id",
         "eos_id",
         "attn_pooler_queries",
@@ -264,6 +262,8 @@ static enum status read_vision(struct vision_config *v, const json_t *model, boo
         refuse(&r, ERR_FORMAT, "patch_size", "is larger than image_size");
     v->grid = v->image_size / v->patch_size;
     v->tokens = 1 + v->grid * v->grid;
+    if (v->tokens > TOKENS_MAX)
+        refuse(&r, ERR_FORMAT, "patch_size", "cuts the image into more than 16384 tokens");
     return reader_close(&r);
 }
 
@@ -290,6 +290,10 @@ static enum status read_text(struct text_config *t, const json_t *model, bool qu
     t->causal = !get_bool(&r, "no_causal_mask");
     t->proj_bias = get_bool(&r, "proj_bias");
     t->has_projection = get_choice(&r, "proj_type", projections) == 0;
+    const json_t *kwargs = get(&r, "tokenizer_kwargs");
+    snprintf(
+        t->tokenizer, sizeof t->tokenizer, "%s",
+        get_string(&r, "hf_tokenizer_name", json_object_size(kwargs) ? "tokenizer_kwargs" : ""));
     return reader_close(&r);
 }
 

@@ -11,11 +11,11 @@
 
 #include "base/status.h"
 #include "clip/preprocess.h"
+#include "tensor/tensor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum activation { ACTIVATION_GELU_ERF, ACTIVATION_GELU_TANH, ACTIVATION_GELU_QUICK };
 enum vision_pool { VISION_POOL_TOKEN, VISION_POOL_AVERAGE };
 enum text_pool { TEXT_POOL_ARGMAX, TEXT_POOL_LAST, TEXT_POOL_FIRST, TEXT_POOL_EOS };
 
@@ -51,6 +51,7 @@ struct text_config {
     bool causal;
     bool proj_bias;      /* text_projection is a Linear with weight [D, W] and bias [D] */
     bool has_projection; /* false: proj_type "none" (then W equals D) */
+    char tokenizer[128]; /* the other tokenizer that it asks for; "" for CLIP's */
 };
 
 struct model_config {

@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 enum {
-    MERGES_FIRST_SYMBOL = 512,   /* the symbol that the first merge makes */
-    MERGES_MAX = 1 << 20,        /* most merges of a vocabulary */
-    MERGES_TEXT_MAX = 64 << 20,  /* most bytes of their text */
-    MERGES_END_OF_WORD = 256,    /* added to a byte's symbol at the end of a word */
+    MERGES_FIRST_SYMBOL = 512,  /* the symbol that the first merge makes */
+    MERGES_MAX = 1 << 20,       /* most merges of a vocabulary */
+    MERGES_TEXT_MAX = 64 << 20, /* most bytes of their text */
+    MERGES_END_OF_WORD = 256,   /* added to a byte's symbol at the end of a word */
 };
 
 /* left + right -> result; its place in the list is its rank. */

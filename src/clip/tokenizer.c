@@ -8,9 +8,9 @@
  *     <start_of_text> | <end_of_text> | 's | 't | 're | 've | 'm | 'll | 'd
  *     | [\p{L}]+ | [\p{N}] | [^\s\p{L}\p{N}]+
  *
- * Case-insensitive on text that is lower-cased already leaves one thing to know: the long s (U+017F)
- * matches s, as "'ſ" and in "<ſtart_of_text>", which is a word of that spelling and not the mark.
- * And U+0345, a mark that is a case of the letter iota, matches no part of the pattern.
+ * Case-insensitive on text that is lower-cased already leaves one thing to know: the long s
+ * (U+017F) matches s, as "'ſ" and in "<ſtart_of_text>", which is a word of that spelling and not
+ * the mark. And U+0345, a mark that is a case of the letter iota, matches no part of the pattern.
  */
 #include "clip/tokenizer.h"
 #include "clip/bpe.h"
@@ -128,7 +128,7 @@ static size_t match_literal(const char *at, const char *end, const char *literal
  * length of what to pass over. */
 static size_t word_length(const char *at, const char *end, size_t *skip)
 {
-    static const char *const literals[] = {start_mark, end_mark, "'s", "'t", "'re",
+    static const char *const literals[] = {start_mark, end_mark, "'s",  "'t", "'re",
                                            "'ve",      "'m",     "'ll", "'d"};
     size_t length, size = 0;
     if (*at == '<' || *at == '\'')
@@ -168,8 +168,7 @@ static enum status encode_words(const struct tokenizer *t, const struct str *tex
             at += skip;
             continue;
         }
-        enum status status =
-            encode_word(t, at, length, ids + *count, room - *count, &written, err);
+        enum status status = encode_word(t, at, length, ids + *count, room - *count, &written, err);
         if (status)
             return status;
         *count += written;
@@ -184,8 +183,10 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
     struct str clean = str_new(CLEAN_TEXT_MAX);
     size_t count = 0;
     if (context < 2)
-        return err_set(err, ERR_ARGUMENT, "a context of %d is too short: it needs room for the "
-                       "start and the end of the text", context);
+        return err_set(err, ERR_ARGUMENT,
+                       "a context of %d is too short: it needs room for the "
+                       "start and the end of the text",
+                       context);
     enum status status = text_clean(&clean, text, size, err);
     if (!status)
         status = encode_words(t, &clean, ids + 1, (size_t)context - 2, &count, err);

@@ -37,20 +37,31 @@ INLINE void product_tile(const struct product *p, size_t column, size_t rows, si
     const float *a = p->a, *b = p->b + column;
     const size_t a_stride = p->a_stride, b_stride = p->b_stride;
     vec sum[ROWS][COLUMNS];
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t c = 0; c < columns; c++) sum[r][c] =
-        vec_set1(0);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            sum[r][c] = vec_set1(0);
+    }
     for (size_t d = 0; d < p->depth; d++, a++, b += b_stride) {
         vec right[COLUMNS];
-        UNROLL for (size_t c = 0; c < columns; c++) right[c] = vec_load(b + c * VEC);
-        UNROLL for (size_t r = 0; r < rows; r++)
-        {
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            right[c] = vec_load(b + c * VEC);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
             vec left = vec_set1(a[r * a_stride]);
-            UNROLL for (size_t c = 0; c < columns; c++) sum[r][c] =
-                vec_fma(left, right[c], sum[r][c]);
+            UNROLL
+            for (size_t c = 0; c < columns; c++)
+                sum[r][c] = vec_fma(left, right[c], sum[r][c]);
         }
     }
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t c = 0; c < columns; c++)
-        vec_store(p->c + r * p->c_stride + column + c * VEC, sum[r][c]);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            vec_store(p->c + r * p->c_stride + column + c * VEC, sum[r][c]);
+    }
 }
 
 INLINE void product_rows(const struct product *p, size_t vectors, size_t rows)
@@ -104,11 +115,13 @@ static void pack_keys(float *panel, const struct attention_head *head, size_t fi
         row[t] = head->k + (first + t < last ? first + t : last) * head->kv_stride;
     for (size_t d = 0; d < width; d += VEC) {
         vec v[4];
-        UNROLL for (size_t t = 0; t < 4; t++) v[t] =
-            width - d >= VEC ? vec_load(row[t] + d)
-                             : vec_load_part(row[t] + d, width - d, vec_set1(0));
+        UNROLL
+        for (size_t t = 0; t < 4; t++)
+            v[t] = width - d >= VEC ? vec_load(row[t] + d)
+                                    : vec_load_part(row[t] + d, width - d, vec_set1(0));
         vec_transpose4(v);
-        UNROLL for (size_t t = 0; t < 4; t++)
+        UNROLL
+        for (size_t t = 0; t < 4; t++)
             vec_store_parts(panel + (d + t) * PANEL, 4 * PANEL, v[t]);
     }
 }
@@ -132,52 +145,75 @@ INLINE size_t keys_seen(const struct attention_head *head, size_t i)
     return seen < 0 ? 0 : (size_t)seen;
 }
 
+/* The parts of the scratch, and the strides of their rows in floats. */
+struct parts {
+    float *panels, *v, *block, *scores;
+    size_t width, columns;
+};
+
+static struct parts pack(const struct attention_head *head, float *scratch)
+{
+    const size_t keys = (size_t)head->keys, head_width = (size_t)head->head_width;
+    struct parts p = {.panels = scratch,
+                      .width = (head_width + VEC - 1) / VEC * VEC,
+                      .columns = (keys + PANEL - 1) / PANEL * PANEL};
+    p.v = p.panels + p.columns * p.width;
+    p.block = p.v + keys * p.width;
+    p.scores = p.block + ROWS * p.width;
+    for (size_t j = 0; j < (keys + VEC - 1) / VEC * VEC; j += 4)
+        pack_keys(p.panels + j / PANEL * PANEL * p.width + j % PANEL, head, j);
+    for (size_t j = 0; j < keys; j++)
+        scale_in(p.v + j * p.width, head->v + j * head->kv_stride, head_width, vec_set1(1.0f));
+    return p;
+}
+
+/* The queries first .. first + rows - 1, rows <= ROWS. */
+static void attend(const struct attention_head *head, const struct parts *p, size_t first,
+                   size_t rows)
+{
+    const size_t head_width = (size_t)head->head_width;
+    const size_t depth = keys_seen(head, first + rows - 1);
+    for (size_t r = 0; r < rows; r++)
+        scale_in(p->block + r * p->width, head->q + (first + r) * head->q_stride, head_width,
+                 vec_set1(head->scale));
+
+    struct product to_scores = {.a = p->block,
+                                .a_stride = p->width,
+                                .b_stride = PANEL,
+                                .c_stride = p->columns,
+                                .depth = head_width};
+    for (size_t j = 0; j < depth; j += PANEL) {
+        size_t count = depth - j < PANEL ? depth - j : PANEL;
+        to_scores.b = p->panels + j * p->width;
+        to_scores.c = p->scores + j;
+        product[rows](&to_scores, (count + VEC - 1) / VEC);
+    }
+
+    float sum[ROWS];
+    for (size_t r = 0; r < rows; r++) {
+        float *row = p->scores + r * p->columns;
+        size_t seen = keys_seen(head, first + r);
+        sum[r] = seen ? exp_row(row, seen) : 1.0f;
+        memset(row + seen, 0, (depth - seen) * sizeof *row);
+    }
+
+    const struct product to_block = {.a = p->scores,
+                                     .a_stride = p->columns,
+                                     .b = p->v,
+                                     .b_stride = p->width,
+                                     .c = p->block,
+                                     .c_stride = p->width,
+                                     .depth = depth};
+    product[rows](&to_block, p->width / VEC);
+    for (size_t r = 0; r < rows; r++)
+        map(head->out + (first + r) * head->out_stride, p->block + r * p->width,
+            vec_set1(1.0f / sum[r]), head_width, vec_mul);
+}
+
 static void attention(const struct attention_head *head, float *scratch)
 {
-    const size_t queries = (size_t)head->queries, keys = (size_t)head->keys;
-    const size_t head_width = (size_t)head->head_width, width = (head_width + VEC - 1) / VEC * VEC;
-    const size_t columns = (keys + PANEL - 1) / PANEL * PANEL;
-    float *panels = scratch, *v = panels + columns * width, *block = v + keys * width;
-    float *scores = block + ROWS * width;
-
-    for (size_t j = 0; j < (keys + VEC - 1) / VEC * VEC; j += 4)
-        pack_keys(panels + j / PANEL * PANEL * width + j % PANEL, head, j);
-    for (size_t j = 0; j < keys; j++)
-        scale_in(v + j * width, head->v + j * head->kv_stride, head_width, vec_set1(1.0f));
-
-    for (size_t i = 0; i < queries; i += ROWS) {
-        const size_t rows = queries - i < ROWS ? queries - i : ROWS;
-        const size_t depth = keys_seen(head, i + rows - 1);
-        float sum[ROWS];
-        for (size_t r = 0; r < rows; r++)
-            scale_in(block + r * width, head->q + (i + r) * head->q_stride, head_width,
-                     vec_set1(head->scale));
-        for (size_t j = 0; j < depth; j += PANEL) {
-            size_t vectors = ((depth - j < PANEL ? depth - j : PANEL) + VEC - 1) / VEC;
-            product[rows](&(struct product){.c = scores + j,
-                                            .a = block,
-                                            .b = panels + j * width,
-                                            .c_stride = columns,
-                                            .a_stride = width,
-                                            .b_stride = PANEL,
-                                            .depth = head_width},
-                          vectors);
-        }
-        for (size_t r = 0; r < rows; r++) {
-            size_t seen = keys_seen(head, i + r);
-            sum[r] = seen ? exp_row(scores + r * columns, seen) : 1.0f;
-            memset(scores + r * columns + seen, 0, (depth - seen) * sizeof *scores);
-        }
-        product[rows](&(struct product){.c = block,
-                                        .a = scores,
-                                        .b = v,
-                                        .c_stride = width,
-                                        .a_stride = columns,
-                                        .b_stride = width,
-                                        .depth = depth},
-                      width / VEC);
-        for (size_t r = 0; r < rows; r++)
-            map(head->out + (i + r) * head->out_stride, block + r * width, vec_set1(1.0f / sum[r]),
-                head_width, vec_mul);
-    }
+    const size_t queries = (size_t)head->queries;
+    const struct parts parts = pack(head, scratch);
+    for (size_t i = 0; i < queries; i += ROWS)
+        attend(head, &parts, i, queries - i < ROWS ? queries - i : ROWS);
 }

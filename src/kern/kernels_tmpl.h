@@ -33,8 +33,10 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+/* Whole, or arrays of vectors would not be in registers. (full: clang would otherwise unroll by two
+ * before inlining tells it the counts.) */
 #if defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
@@ -84,9 +86,11 @@ static float dot(const float *a, const float *b, size_t n)
 {
     vec sum[4] = {vec_set1(0), vec_set1(0), vec_set1(0), vec_set1(0)};
     size_t i = 0;
-    for (; n - i >= 4 * VEC; i += 4 * VEC)
-        UNROLL for (size_t k = 0; k < 4; k++) sum[k] =
-            vec_fma(vec_load(a + i + k * VEC), vec_load(b + i + k * VEC), sum[k]);
+    for (; n - i >= 4 * VEC; i += 4 * VEC) {
+        UNROLL
+        for (size_t k = 0; k < 4; k++)
+            sum[k] = vec_fma(vec_load(a + i + k * VEC), vec_load(b + i + k * VEC), sum[k]);
+    }
     for (; n - i >= VEC; i += VEC)
         sum[0] = vec_fma(vec_load(a + i), vec_load(b + i), sum[0]);
     vec zero = vec_set1(0);
@@ -100,9 +104,12 @@ static float dot_f16(const float *query, const uint16_t *row, size_t n)
 {
     vec sum[4] = {vec_set1(0), vec_set1(0), vec_set1(0), vec_set1(0)};
     size_t i = 0;
-    for (; n - i >= 4 * VEC; i += 4 * VEC)
-        UNROLL for (size_t k = 0; k < 4; k++) sum[k] =
-            vec_fma(vec_load(query + i + k * VEC), vec_load_f16(row + i + k * VEC), sum[k]);
+    for (; n - i >= 4 * VEC; i += 4 * VEC) {
+        UNROLL
+        for (size_t k = 0; k < 4; k++)
+            sum[k] =
+                vec_fma(vec_load(query + i + k * VEC), vec_load_f16(row + i + k * VEC), sum[k]);
+    }
     for (; n - i >= VEC; i += VEC)
         sum[0] = vec_fma(vec_load(query + i), vec_load_f16(row + i), sum[0]);
     if (i < n)

@@ -166,11 +166,12 @@ static void softmax(float *x, size_t n)
     scale(x, x, (float)(1 / exp_row(x, n)), n);
 }
 
-/* erfc, not 1 + erf, so that the left tail keeps its digits. */
+/* erfc, not 1 + erf, and in double, so that the left tail keeps its digits: the rounding of x / √2
+ * would be multiplied by x². */
 static void gelu_erf(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        x[i] = 0.5f * x[i] * erfcf(x[i] * -0x1.6a09e6p-1f);
+        x[i] = (float)(0.5 * x[i] * erfc(x[i] * -0.70710678118654752440));
 }
 
 /* (1 + tanh u) / 2 = 1 / (1 + exp(-2u)) */

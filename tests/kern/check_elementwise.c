@@ -63,10 +63,11 @@ static const struct gelu {
     size_t kernel; /* offset in struct kernels */
     double (*truth)(double);
     double low; /* from here on up the result is a normal float32 */
+    double left_bound;
 } gelus[] = {
-    {"gelu_erf", offsetof(struct kernels, gelu_erf), gelu_erf, -12.9},
-    {"gelu_tanh", offsetof(struct kernels, gelu_tanh), gelu_tanh, -9.9},
-    {"gelu_quick", offsetof(struct kernels, gelu_quick), gelu_quick, -50.9},
+    {"gelu_erf", offsetof(struct kernels, gelu_erf), gelu_erf, -12.9, 1e-6},
+    {"gelu_tanh", offsetof(struct kernels, gelu_tanh), gelu_tanh, -9.9, 2e-5},
+    {"gelu_quick", offsetof(struct kernels, gelu_quick), gelu_quick, -50.9, 1e-5},
 };
 
 typedef void in_place(float *x, size_t n);
@@ -79,9 +80,9 @@ static in_place *gelu_kernel(const struct kernels *kernels, const struct gelu *g
 }
 
 /* Half of the values are N(0, 2), for the relative L2 error (3.1e-8 to 4.2e-8 at every level), half
- * a sweep from `low` to 20, for that of a single value (up to 3.9e-7). Far to the left a kernel
- * passes an exponent of up to 88 through exp, which multiplies the rounding of the exponent by that
- * much (1.3e-5). */
+ * a sweep from `low` to 20, for that of a single value (up to 4.1e-7 above -1). Far to the left
+ * gelu_tanh and gelu_quick pass an exponent of up to 88 through exp, which multiplies the rounding
+ * of the exponent by that much (1.3e-5 and 5.0e-6); gelu_erf puts that rounding back (4.0e-7). */
 static void check_gelu_error(struct check *check, const struct gelu *gelu, in_place *kernel)
 {
     enum { POINTS = 400001 };
@@ -106,7 +107,7 @@ static void check_gelu_error(struct check *check, const struct gelu *gelu, in_pl
     double l2 = sqrt(error2 / norm2);
     check_that(check, l2 < 1e-7, "relative L2 error %.2e", l2);
     check_that(check, worst < 5e-7, "relative error %.2e above -1", worst);
-    check_that(check, worst_left < 1.5e-5, "relative error %.2e below -1", worst_left);
+    check_that(check, worst_left < gelu->left_bound, "relative error %.2e below -1", worst_left);
     check_note(check, "relative L2 error %.1e, worst %.1e above -1, %.1e below", l2, worst,
                worst_left);
     free(x);

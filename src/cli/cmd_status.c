@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fovea status: what the library holds.
+ */
+#include "cli/commands.h"
+#include "cli/library_args.h"
+#include "cli/output.h"
+
+#include <stdlib.h>
+
+struct status_args {
+    const char *library;
+    bool errors, json;
+};
+
+static const struct option options[] = {
+    OPTION_LIBRARY(struct status_args),
+    {.name = "errors",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct status_args, errors),
+     .help = "list the files that could not be used, and why"},
+    {.name = "json",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct status_args, json),
+     .help = "print everything as JSON"},
+    OPTION_END,
+};
+
+static const struct example examples[] = {
+    {"fovea status", "how many photographs, by which models"},
+    {"fovea status --errors", "what could not be read, and why"},
+    {NULL, NULL},
+};
+
+struct contents {
+    struct store_summary summary;
+    struct store_model *models;
+    size_t model_count;
+    struct store_failure *failures;
+    size_t failure_count;
+};
+
+static enum status read_contents(struct store *store, struct contents *c, struct err *err)
+{
+    enum status status = store_summarize(store, &c->summary, err);
+    if (status == OK)
+        status = store_models(store, &c->models, &c->model_count, err);
+    if (status == OK)
+        status = store_failures(store, &c->failures, &c->failure_count, err);
+    return status;
+}
+
+static enum status print_json(const struct contents *c, struct err *err)
+{
+    json_t *models = json_array(), *failures = json_array();
+    for (size_t i = 0; i < c->model_count; i++) {
+        const struct store_model *model = &c->models[i];
+        json_array_append_new(models, json_pack("{s:o, s:s, s:i, s:I}", "name",
+                                                output_json_string(model->name), "fingerprint",
+                                                model->fingerprint, "dim", model->dim, "photos",
+                                                (json_int_t)model->embeddings));
+    }
+    for (size_t i = 0; i < c->failure_count; i++)
+        json_array_append_new(failures, json_pack("{s:o, s:o}", "path",
+                                                  output_json_string(c->failures[i].path), "reason",
+                                                  output_json_string(c->failures[i].reason)));
+    const struct store_summary *s = &c->summary;
+    return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "photos",
+                                 (json_int_t)s->photos, "files", (json_int_t)s->files, "classified",
+                                 (json_int_t)s->labelled, "photo_bytes", (json_int_t)s->file_bytes,
+                                 "library_bytes", (json_int_t)s->library_bytes, "schema",
+                                 s->schema_version, "models", models, "failures", failures),
+                       err);
+}
+
+static void print_errors(const struct contents *c)
+{
+    for (size_t i = 0; i < c->failure_count; i++)
+        output_format("%s: %s\n", c->failures[i].path, c->failures[i].reason);
+    if (c->failure_count == 0)
+        output_text("every file could be read\n");
+}
+
+static void print_summary(const struct contents *c)
+{
+    const struct store_summary *s = &c->summary;
+    output_format("%lld photographs (%.1f GB) in %lld files; %lld classified\n",
+                  (long long)s->photos, (double)s->file_bytes / 1e9, (long long)s->files,
+                  (long long)s->labelled);
+    for (size_t i = 0; i < c->model_count; i++)
+        output_format("model %s: %lld of %lld photographs, %d dimensions\n", c->models[i].name,
+                      (long long)c->models[i].embeddings, (long long)s->photos, c->models[i].dim);
+    output_format("library: %.1f MB, schema %d\n", (double)s->library_bytes / 1e6,
+                  s->schema_version);
+    if (c->failure_count)
+        output_format("%zu files could not be read; `fovea status --errors` says why\n",
+                      c->failure_count);
+}
+
+static enum status run(const void *arguments, struct err *err)
+{
+    const struct status_args *args = arguments;
+    struct store *store = NULL;
+    struct contents contents = {0};
+    enum status status = library_open(&store, args->library, STORE_READ, err);
+    if (status == OK)
+        status = read_contents(store, &contents, err);
+    if (status == OK && args->json)
+        status = print_json(&contents, err);
+    else if (status == OK && args->errors)
+        print_errors(&contents);
+    else if (status == OK)
+        print_summary(&contents);
+    free(contents.models);
+    free(contents.failures);
+    store_close(store);
+    return status;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "show what the library holds",
+    .about = "Counts the photographs, the files they were seen at, the models that they were "
+             "indexed with, and the files that could not be used.",
+    .options = options,
+    .examples = examples,
+    .args_size = sizeof(struct status_args),
+    .run = run,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finding the library and the model. The rule for the model: what the user says, else $FOVEA_MODEL,
+ * else what the library was last indexed with, else the program's default.
+ */
+#include "cli/library_args.h"
+
+#include "base/file.h"
+#include "cli/model_args.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_LIMIT (1 << 16)
+
+static enum status library_path(struct str *out, const char *given, struct err *err)
+{
+    const char *variable = getenv("FOVEA_LIBRARY");
+    if (given || (variable && *variable)) {
+        str_put(out, given ? given : variable);
+    } else {
+        enum status status = dir_data(out, err);
+        if (status != OK)
+            return err_prefix(err, "no --library given");
+        str_put(out, "/fovea/library.db");
+    }
+    return str_ok(out) ? OK : err_set(err, ERR_ARGUMENT, "the library's path is too long");
+}
+
+enum status library_open(struct store **out, const char *library, enum store_mode mode,
+                         struct err *err)
+{
+    *out = NULL;
+    struct str path = str_new(PATH_LIMIT);
+    enum status status = library_path(&path, library, err);
+    if (status == OK)
+        status = store_open(out, str_text(&path), mode, err);
+    if (status == ERR_NOT_FOUND && mode == STORE_READ)
+        err_set(err, ERR_NOT_FOUND, "there is no library at %s; `fovea index DIR` makes one",
+                str_text(&path));
+    str_free(&path);
+    return status;
+}
+
+static bool environment_names_model(void)
+{
+    const char *variable = getenv("FOVEA_MODEL");
+    return variable && *variable;
+}
+
+/* The model's name by the rule above; NULL leaves it to the resolver. `models` may be empty. */
+static const char *choose(const char *given, const struct store_model *models, size_t count)
+{
+    if (given || environment_names_model() || count == 0)
+        return given;
+    return models[0].name; /* the newest use first */
+}
+
+enum status library_index_model_open(struct store *store, const char *model, struct model **out,
+                                     struct err *err)
+{
+    *out = NULL;
+    struct store_model *models = NULL;
+    size_t count = 0;
+    enum status status = store_models(store, &models, &count, err);
+    if (status == OK)
+        status = model_open_named(out, choose(model, models, count), MODEL_IMAGE, 0, err);
+    free(models);
+    return status;
+}
+
+static enum status find_in_library(const struct store_model *models, size_t count,
+                                   const struct model_info *info, int64_t *model_id,
+                                   struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(models[i].fingerprint, info->fingerprint) != 0)
+            continue;
+        *model_id = models[i].id;
+        return OK;
+    }
+    struct str names = str_new(ERR_TEXT_MAX);
+    for (size_t i = 0; i < count; i++)
+        str_format(&names, "%s%s", i ? ", " : "", models[i].name);
+    enum status status = err_set(
+        err, ERR_NOT_FOUND,
+        "the library has no vectors of the model %s; index with it first, or use one of: %s",
+        info->name, str_text(&names));
+    str_free(&names);
+    return status;
+}
+
+enum status library_model_open(struct store *store, const char *model, enum model_towers towers,
+                               struct model **out, int64_t *model_id, struct err *err)
+{
+    *out = NULL;
+    struct store_model *models = NULL;
+    size_t count = 0;
+    enum status status = store_models(store, &models, &count, err);
+    if (status == OK && count == 0)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "the library is empty; `fovea index DIR` puts photographs into it");
+    if (status == OK)
+        status = model_open_named(out, choose(model, models, count), towers, 0, err);
+    if (status == OK)
+        status = find_in_library(models, count, model_info(*out), model_id, err);
+    if (status != OK) {
+        model_close(*out);
+        *out = NULL;
+    }
+    free(models);
+    return status;
+}

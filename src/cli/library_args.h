@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the commands on a library have in common: which library, which model, where they are.
+ */
+#ifndef FOVEA_CLI_LIBRARY_ARGS_H
+#define FOVEA_CLI_LIBRARY_ARGS_H
+
+#include "cli/options.h"
+#include "clip/model.h"
+#include "store/store.h"
+
+/* --library and --model, for a command's option table; `type` has the fields `library`, `model`. */
+#define OPTION_LIBRARY(type)                                                                       \
+    {                                                                                              \
+        .name = "library", .kind = OPTION_STRING, .argument = "FILE",                              \
+        .offset = offsetof(type, library),                                                         \
+        .help =                                                                                    \
+            "the library; without it $FOVEA_LIBRARY, else library.db in the user's data folder"    \
+    }
+
+#define LIBRARY_MODEL_HELP                                                                         \
+    "a model's folder or its name, ARCH/TAG; without it $FOVEA_MODEL, else the model that was "    \
+    "last used to index the library"
+
+/* Opens the library that --library, the environment or the default names. */
+MUST_USE enum status library_open(struct store **out, const char *library, enum store_mode mode,
+                                  struct err *err);
+
+/* The model that an index run uses, chosen by the same rule as below, its image tower loaded. */
+MUST_USE enum status library_index_model_open(struct store *, const char *model, struct model **out,
+                                              struct err *err);
+
+/* Which model a reading command uses: `model` when given, else $FOVEA_MODEL, else the library's
+ * newest; opens it and finds its id in the library. ERR_NOT_FOUND when the library holds no vectors
+ * of it, with the models that it has vectors of. */
+MUST_USE enum status library_model_open(struct store *, const char *model, enum model_towers,
+                                        struct model **out, int64_t *model_id, struct err *err);
+
+#endif

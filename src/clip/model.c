@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening a model folder: config, weights file, the towers asked for, packed tensor by tensor.
+ * Everything here is constant once model_open() has returned.
+ */
+#include "clip/model_internal.h"
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/str.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { CONFIG_BYTES = 1 << 20, PATH_BYTES = 1 << 16 };
+
+/* ---- parts of a folder ------------------------------------------------------------------- */
+
+static enum status path_in(struct str *out, const char *dir, const char *name, struct err *err)
+{
+    str_clear(out);
+    path_join(out, dir, name);
+    return str_ok(out) ? OK : err_set(err, ERR_LIMIT, "the folder's name is too long");
+}
+
+static enum status read_config(struct model *m, struct file_bytes *text, const char *dir,
+                               struct err *err)
+{
+    struct str path = str_new(PATH_BYTES);
+    enum status status = path_in(&path, dir, "open_clip_config.json", err);
+    if (status == OK)
+        status = file_read(text, str_text(&path), CONFIG_BYTES, err);
+    if (status == OK) {
+        status = config_parse(&m->config, (const char *)text->data, text->size, err);
+        if (status != OK)
+            err_prefix(err, "%s", str_text(&path));
+    }
+    str_free(&path);
+    return status;
+}
+
+static enum status open_weights(struct model *m, const char *dir, struct err *err)
+{
+    struct str path = str_new(PATH_BYTES);
+    enum status status = path_in(&path, dir, "open_clip_model.safetensors", err);
+    if (status == OK)
+        status = safetensors_open(&m->file, str_text(&path), err);
+    str_free(&path);
+    return status;
+}
+
+/* Cheap: the contents of the tensors are not read. */
+static void fingerprint(struct model *m, const struct file_bytes *config)
+{
+    size_t header_size;
+    const void *header = safetensors_header(m->file, &header_size);
+    uint64_t size = safetensors_file_size(m->file);
+    const XXH128_hash_t parts[] = {
+        XXH3_128bits(config->data, config->size),
+        XXH3_128bits(header, header_size),
+        XXH3_128bits(&size, sizeof size),
+    };
+    XXH128_hash_t h = XXH3_128bits(parts, sizeof parts);
+    snprintf(m->info.fingerprint, sizeof m->info.fingerprint, "%016llx%016llx",
+             (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+static enum status read_logit_scale(struct model *m, const struct weights *w, struct err *err)
+{
+    m->info.logit_scale = 100;
+    if (!weights_find(w, "logit_scale"))
+        return OK;
+    float *value = NULL;
+    enum status status = weights_host(w, &value, "logit_scale", err);
+    if (status != OK)
+        return status;
+    m->info.logit_scale = expf(*value);
+    free(value);
+    if (!isfinite(m->info.logit_scale))
+        return err_set(err, ERR_FORMAT, "tensor logit_scale is not a number to be exponentiated");
+    return OK;
+}
+
+/* ---- tokenizer --------------------------------------------------------------------------- */
+
+static enum status open_merges(struct model *m, const char *dir, bool *found, struct err *err)
+{
+    struct str path = str_new(PATH_BYTES);
+    struct file_bytes text = {0};
+    struct err missing = {0};
+    enum status status = path_in(&path, dir, "merges.txt", err);
+    *found = false;
+    if (status == OK) {
+        status = file_read(&text, str_text(&path), 64 << 20, &missing);
+        *found = status == OK;
+        if (status == ERR_NOT_FOUND)
+            status = OK;
+        else if (status != OK)
+            status = err_set(err, status, "%s", missing.text);
+    }
+    if (status == OK && *found) {
+        status = tokenizer_open_merges(&m->tokenizer, (const char *)text.data, text.size, err);
+        if (status != OK)
+            err_prefix(err, "%s", str_text(&path));
+    }
+    file_bytes_free(&text);
+    str_free(&path);
+    return status;
+}
+
+static enum status open_tokenizer(struct model *m, const char *dir, struct err *err)
+{
+    bool found;
+    const struct text_config *t = &m->config.text;
+    enum status status = open_merges(m, dir, &found, err);
+    if (status == OK && !found && t->tokenizer[0])
+        return err_set(err, ERR_UNSUPPORTED,
+                       "its text needs the tokenizer '%s', which fovea does not have; only its "
+                       "image tower can be used",
+                       t->tokenizer);
+    if (status == OK && !found)
+        status = tokenizer_open_default(&m->tokenizer, err);
+    if (status != OK)
+        return status;
+    int have = tokenizer_vocab_size(m->tokenizer);
+    if (have != t->vocab_size)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "its vocabulary has %d tokens and %s makes %d; put its own merges.txt into "
+                       "the folder",
+                       t->vocab_size, found ? "merges.txt" : "CLIP's tokenizer", have);
+    return OK;
+}
+
+/* ---- the model --------------------------------------------------------------------------- */
+
+static enum status load_towers(struct model *m, const char *dir, int threads, struct err *err)
+{
+    const struct weights_options options = {.image = (m->towers & MODEL_IMAGE) != 0,
+                                            .text = (m->towers & MODEL_TEXT) != 0,
+                                            .threads = threads};
+    struct weights w;
+    enum status status = weights_open(&w, m->file, m->ops, &m->config, &options, err);
+    if (status == OK)
+        status = read_logit_scale(m, &w, err);
+    if (status == OK && options.text)
+        status = open_tokenizer(m, dir, err);
+    if (status == OK && options.image)
+        status = vision_load(&m->vision, &w, &m->config, err);
+    if (status == OK && options.text)
+        status = text_load(&m->text, &w, &m->config, err);
+    m->info.packed_bytes = w.packed_bytes;
+    return status;
+}
+
+static enum status set_name(struct model *m, const struct model_options *options, struct err *err)
+{
+    m->name = strdup(options->name ? options->name : path_basename(options->dir));
+    m->info.name = m->name;
+    return m->name ? OK : err_no_memory(err, "a model's name", 0);
+}
+
+enum status model_open(struct model **out, const struct model_options *options, struct err *err)
+{
+    struct file_bytes config = {0};
+    struct model *m = calloc(1, sizeof *m);
+    *out = NULL;
+    if (!m)
+        return err_no_memory(err, "a model", sizeof *m);
+    m->towers = options->towers ? options->towers : MODEL_BOTH;
+    enum status status = set_name(m, options, err);
+    if (status == OK)
+        status = tensor_cpu(&m->ops, err);
+    if (status == OK)
+        status = read_config(m, &config, options->dir, err);
+    if (status == OK)
+        status = open_weights(m, options->dir, err);
+    if (status == OK) {
+        status = load_towers(m, options->dir, options->threads > 0 ? options->threads : cpu_cores(),
+                             err);
+        if (status != OK)
+            err_prefix(err, "%s", options->dir);
+    }
+    if (status == OK) {
+        fingerprint(m, &config);
+        m->info.embed_dim = m->config.embed_dim;
+        m->info.image_size = m->config.vision.image_size;
+        m->info.context_length = m->config.text.context_length;
+        m->info.image_flops = (m->towers & MODEL_IMAGE) ? vision_flops(&m->vision) : 0;
+        m->info.preprocess = m->config.preprocess;
+    }
+    file_bytes_free(&config);
+    if (status != OK) {
+        model_close(m);
+        return status;
+    }
+    *out = m;
+    return OK;
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    vision_close(&m->vision);
+    text_close(&m->text);
+    tokenizer_close(m->tokenizer);
+    safetensors_close(m->file);
+    free(m->name);
+    free(m);
+}
+
+const struct model_info *model_info(const struct model *m)
+{
+    return &m->info;
+}
+
+const struct tokenizer *model_tokenizer(const struct model *m)
+{
+    return m->tokenizer;
+}
+
+void embedding_normalize(float *x, int dim)
+{
+    double sum = 0;
+    for (int i = 0; i < dim; i++)
+        sum += (double)x[i] * x[i];
+    if (!(sum > 0))
+        return;
+    double factor = 1 / sqrt(sum);
+    for (int i = 0; i < dim; i++)
+        x[i] = (float)(x[i] * factor);
+}

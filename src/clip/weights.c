@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See weights.h. A checkpoint is read once, tensor by tensor; after each, its pages may leave
+ * memory, so that loading holds the packed weights and one tensor, not the file twice.
+ */
+#include "clip/weights.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_text(const char *name)
+{
+    return strncmp(name, "visual.", 7) != 0 && strcmp(name, "logit_scale") != 0;
+}
+
+const struct tensor_view *weights_find(const struct weights *w, const char *name)
+{
+    char full[TENSOR_NAME_MAX + 16];
+    snprintf(full, sizeof full, "%s%s%s", w->prefix, is_text(name) ? w->text_prefix : "", name);
+    return safetensors_find(w->file, full);
+}
+
+enum dtype weights_dtype(const struct tensor_view *t)
+{
+    return t->dtype == TENSOR_F32 ? DTYPE_F32 : t->dtype == TENSOR_F16 ? DTYPE_F16 : DTYPE_BF16;
+}
+
+/* logit_scale may be [] or [1]. */
+static bool shape_matches(const struct tensor_spec *want, const struct tensor_view *have)
+{
+    if (want->dims == 0 && have->dims == 1 && have->shape[0] == 1)
+        return true;
+    if (want->dims != have->dims)
+        return false;
+    for (int i = 0; i < want->dims; i++)
+        if (want->shape[i] != have->shape[i])
+            return false;
+    return true;
+}
+
+static enum status wrong_shape(const struct tensor_spec *want, const struct tensor_view *have,
+                               struct err *err)
+{
+    char is[160], should[160];
+    int64_t shape[4];
+    for (int i = 0; i < want->dims; i++)
+        shape[i] = want->shape[i];
+    tensor_shape_format(have->shape, have->dims, is, sizeof is);
+    tensor_shape_format(shape, want->dims, should, sizeof should);
+    return err_set(err, ERR_FORMAT, "tensor %s has the shape %s where the config asks for %s",
+                   have->name, is, should);
+}
+
+struct tensor_check {
+    const struct weights *weights;
+    const struct weights_options *options;
+    struct err *err;
+};
+
+static enum status check_tensor(void *context, const struct tensor_spec *want)
+{
+    const struct tensor_check *check = context;
+    bool scale = strcmp(want->name, "logit_scale") == 0;
+    if (!scale && !(want->text_tower ? check->options->text : check->options->image))
+        return OK;
+    const struct tensor_view *have = weights_find(check->weights, want->name);
+    if (!have && scale)
+        return OK;
+    if (!have)
+        return err_set(check->err, ERR_FORMAT,
+                       "tensor %s is missing: these are not the weights of this config",
+                       want->name);
+    if (!shape_matches(want, have))
+        return wrong_shape(want, have, check->err);
+    if (have->dtype == TENSOR_OTHER)
+        return err_set(check->err, ERR_UNSUPPORTED,
+                       "tensor %s has the type %s; F32, F16 and BF16 are taken", have->name,
+                       have->dtype_name);
+    return OK;
+}
+
+enum status weights_open(struct weights *out, const struct safetensors *file,
+                         const struct tensor_ops *ops, const struct model_config *config,
+                         const struct weights_options *options, struct err *err)
+{
+    *out = (struct weights){
+        .file = file, .ops = ops, .prefix = "", .text_prefix = "", .threads = options->threads};
+    size_t count;
+    const struct tensor_view *all = safetensors_all(file, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(all[i].name, "module.", 7) == 0)
+            out->prefix = "module.";
+    if (!weights_find(out, "positional_embedding"))
+        out->text_prefix = "text.";
+    struct tensor_check check = {out, options, err};
+    return config_each_tensor(config, check_tensor, &check);
+}
+
+enum status weights_host(const struct weights *w, float **out, const char *name, struct err *err)
+{
+    const struct tensor_view *t = weights_find(w, name);
+    assert(t);
+    size_t count = t->count;
+    *out = malloc((count + 1) * sizeof(float));
+    if (!*out)
+        return err_no_memory(err, name, (unsigned long long)count * sizeof(float));
+    w->ops->convert(*out, t->data, weights_dtype(t), count);
+    tensor_view_release(t);
+    return OK;
+}
+
+enum status weights_floats(struct weights *w, float **out, const char *name, struct err *err)
+{
+    const struct tensor_view *t = weights_find(w, name);
+    float *host = NULL;
+    size_t count = t->count;
+    enum status status = weights_host(w, &host, name, err);
+    if (status == OK)
+        status = w->ops->floats_open(out, count, err);
+    if (status == OK) {
+        w->ops->floats_write(*out, host, count);
+        w->packed_bytes += count * sizeof(float);
+    }
+    free(host);
+    return status;
+}
+
+/* The two parameters of a LayerNorm called `name`. */
+enum status weights_norm(struct weights *w, struct norm *out, const char *name, int width,
+                         float eps, struct err *err)
+{
+    char gain_name[TENSOR_NAME_MAX], bias_name[TENSOR_NAME_MAX];
+    float *gain = NULL, *bias = NULL;
+    snprintf(gain_name, sizeof gain_name, "%s.weight", name);
+    snprintf(bias_name, sizeof bias_name, "%s.bias", name);
+    enum status status = weights_floats(w, &gain, gain_name, err);
+    if (status == OK)
+        status = weights_floats(w, &bias, bias_name, err);
+    *out = (struct norm){.gain = gain, .bias = bias, .width = width, .eps = eps};
+    return status;
+}
+
+void norm_close(const struct tensor_ops *ops, struct norm *norm)
+{
+    ops->floats_close((float *)(uintptr_t)norm->gain);
+    ops->floats_close((float *)(uintptr_t)norm->bias);
+    *norm = (struct norm){0};
+}
+
+enum status weights_linear(struct weights *w, struct linear **out,
+                           const struct weights_linear *spec, struct err *err)
+{
+    const struct tensor_view *t = weights_find(w, spec->weight);
+    float *bias = NULL, *gain = NULL;
+    enum status status = OK;
+    assert(t && t->dims >= 2 && !(spec->transposed && spec->count));
+    int64_t in = 1, rows = t->shape[spec->transposed ? 1 : 0];
+    for (int i = 1; i < t->dims; i++)
+        in *= t->shape[i];
+    if (spec->transposed)
+        in = t->shape[0];
+    if (spec->bias)
+        status = weights_host(w, &bias, spec->bias, err);
+    if (status == OK && spec->gain)
+        status = weights_host(w, &gain, spec->gain, err);
+    size_t element = weights_dtype(t) == DTYPE_F32 ? 4 : 2;
+    const struct linear_source source = {
+        .weights = (const uint8_t *)t->data + (size_t)spec->first * (size_t)in * element,
+        .dtype = weights_dtype(t),
+        .out = spec->count ? spec->count : (int)rows,
+        .in = (int)in,
+        .transposed = spec->transposed,
+        .bias = bias ? bias + spec->first : NULL,
+        .row_gain = gain ? gain + spec->first : NULL,
+    };
+    if (status == OK)
+        status = w->ops->linear_open(out, &source, w->threads, err);
+    if (status == OK) {
+        w->packed_bytes += w->ops->linear_bytes(*out);
+        tensor_view_release(t);
+    }
+    free(bias);
+    free(gain);
+    return status;
+}

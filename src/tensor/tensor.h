@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The operations a transformer needs, as one table. The forward pass (clip/) is written once
+ * against `struct tensor_ops`; a backend fills the table. backend_cpu.c is the only one so far.
+ *
+ * Memory. "Floats" come from floats_open() and live where the backend computes; on the CPU they are
+ * plain memory, 64-byte aligned. Pixels, token ids, weights as stored and final results are the
+ * caller's plain memory in any backend.
+ *
+ * Threads. A linear is read-only once open and may be used by any number of runners at once. A
+ * runner is used by one thread at a time and brings the threads that it was opened with.
+ *
+ * Numerics. Results do not depend on the number of threads: work is cut into the same pieces
+ * whatever their number, and no sum is split between pieces.
+ */
+#ifndef FOVEA_TENSOR_TENSOR_H
+#define FOVEA_TENSOR_TENSOR_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+
+enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_GELU_ERF,
+    ACTIVATION_GELU_TANH,
+    ACTIVATION_GELU_QUICK, /* x sigmoid(1.702 x) */
+};
+
+/* A linear layer y = x W^T + b as it lies in a file. */
+struct linear_source {
+    const void *weights; /* [out, in], or [in, out] if transposed */
+    enum dtype dtype;    /* of the weights */
+    int out, in;
+    bool transposed;
+    const float *bias;     /* [out], NULL for none */
+    const float *row_gain; /* [out], multiplies rows of W and b (LayerScale); NULL for none */
+};
+
+struct linear; /* packed for the machine; holds a copy of everything */
+
+struct linear_call {
+    float *y;       /* [rows, out] */
+    const float *x; /* [rows, in]; overlaps nothing of y */
+    int rows;
+    enum activation activation;
+    bool accumulate; /* y += instead of y =; without an activation */
+};
+
+struct norm {
+    const float *gain, *bias; /* [width], floats */
+    int width;
+    float eps;
+};
+
+/* Tokens of one picture or text: rows first_key .. first_key + keys - 1 of k and v, and rows
+ * first_query .. first_query + queries - 1 of q and out. */
+struct sequence {
+    int first_key, keys;
+    int first_query, queries;
+};
+
+/* softmax(scale q k^T) v for every sequence and head. Strides are floats between rows. */
+struct attention_call {
+    const float *q, *k, *v; /* rows of [heads, head_width] */
+    float *out;             /* the same */
+    size_t q_stride, kv_stride, out_stride;
+    const struct sequence *sequences;
+    int count, heads, head_width;
+    float scale;
+    bool causal; /* query i of a sequence sees keys 0 .. i + keys - queries */
+};
+
+/* How pixels become rows of patches. */
+struct patch_grid {
+    int image_size, patch_size, grid; /* S, P, G = S / P */
+    float mean[3], std[3];            /* of values scaled to 0..1 */
+};
+
+/* The embedding table as stored: it may stay in the file's mapping, for a text touches few rows. */
+struct token_table {
+    const void *data; /* [rows, width] */
+    enum dtype dtype;
+    int rows, width;
+};
+
+struct runner;
+
+struct runner_options {
+    int threads;               /* at least 1 */
+    int max_queries, max_keys; /* of any sequence that attention will see */
+    int max_head_width;
+};
+
+struct tensor_ops {
+    const char *name; /* "cpu" */
+
+    enum status (*floats_open)(float **out, size_t count, struct err *err); /* zeroed */
+    void (*floats_close)(float *);                                          /* NULL-safe */
+    void (*floats_write)(float *to, const float *host, size_t count);
+    void (*floats_read)(float *host, const float *from, size_t count);
+    /* Plain memory to plain memory. */
+    void (*convert)(float *out, const void *in, enum dtype dtype, size_t count);
+
+    /* Packs with `threads` threads. */
+    enum status (*linear_open)(struct linear **out, const struct linear_source *, int threads,
+                               struct err *err);
+    void (*linear_close)(struct linear *); /* NULL-safe */
+    size_t (*linear_bytes)(const struct linear *);
+
+    enum status (*runner_open)(struct runner **out, const struct runner_options *, struct err *err);
+    void (*runner_close)(struct runner *); /* NULL-safe */
+
+    /* The first call with a new number of rows builds a kernel for it, which can fail. */
+    enum status (*linear)(struct runner *, const struct linear *, const struct linear_call *,
+                          struct err *err);
+    /* x, y: [rows, width]; y may be x. */
+    void (*layernorm)(struct runner *, float *y, const float *x, int rows, const struct norm *);
+    void (*attention)(struct runner *, const struct attention_call *);
+    /* pixels: [n, S, S, 3] 8-bit → out: [n, G*G, 3*P*P], normalised, channels outermost. */
+    void (*patches)(struct runner *, float *out, const uint8_t *pixels, int n,
+                    const struct patch_grid *);
+    /* patches: [n, cells, width] → x: [n, 1 + cells, width]: the class token in front, positions
+     * ([1 + cells, width]) added. */
+    void (*image_tokens)(struct runner *, float *x, const float *patches, int n, int cells,
+                         int width, const float *class_token, const float *positions);
+    /* x rows first_key.. of each sequence = table[ids[sequence * ids_stride + t]] + positions[t].
+     * Every id used must be below table->rows. */
+    void (*text_tokens)(struct runner *, float *x, const int32_t *ids, size_t ids_stride,
+                        const struct sequence *, int count, const struct token_table *,
+                        const float *positions);
+    /* y[i] = x[rows[i]]; y: [n, width]. */
+    void (*gather_rows)(struct runner *, float *y, const float *x, const int32_t *rows, int n,
+                        int width);
+    /* y[i] = mean of rows first .. first + count - 1 of x[i]; x: [n, stride_rows, width]. */
+    void (*mean_rows)(struct runner *, float *y, const float *x, int n, int stride_rows, int first,
+                      int count, int width);
+};
+
+/* The CPU backend; chooses kernels and the library for matrix products on the first call.
+ * ERR_ARGUMENT for a FOVEA_CPU or FOVEA_GEMM that is not available here. */
+MUST_USE enum status tensor_cpu(const struct tensor_ops **out, struct err *err);
+/* "oneDNN 2.6.3, avx512": for `fovea doctor` and the bench. Valid after tensor_cpu(). */
+const char *tensor_cpu_description(void);
+
+#endif
