@@ -187,6 +187,7 @@ enum status model_open(struct model **out, const struct model_options *options, 
         fingerprint(m, &config);
         m->info.embed_dim = m->config.embed_dim;
         m->info.image_size = m->config.vision.image_size;
+        m->info.image_tokens = m->config.vision.tokens;
         m->info.context_length = m->config.text.context_length;
         m->info.image_flops = (m->towers & MODEL_IMAGE) ? vision_flops(&m->vision) : 0;
         m->info.preprocess = m->config.preprocess;

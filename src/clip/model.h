@@ -32,6 +32,7 @@ struct model_info {
     char fingerprint[33]; /* hex of XXH3-128 over the config and the weights file's header, size */
     int embed_dim;        /* D */
     int image_size;       /* S */
+    int image_tokens;     /* rows of the image tower per picture: class token and patches */
     int context_length;   /* T */
     float logit_scale;    /* exp() applied; 100 where the checkpoint has none */
     double image_flops;   /* multiply-adds count 2, of one picture, matrix products only */
