@@ -3,10 +3,10 @@
 #
 # embed.sh FOVEA MODELS COMPARE: `fovea model synth` makes each small reference model from its
 # config, `fovea embed` runs it, and the vectors are compared with open_clip's.
-models=$2
-compare=$3
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
+models=$(absolute "$2")
+compare=$(absolute "$3")
 
 # One --text=PROMPT per prompt of expected.json; prompts may be empty and hold any character.
 embed_model() {

@@ -8,10 +8,19 @@
 #   expect_code N        the last run ended with N
 #   expect_one_line TEXT its stderr is one line that contains TEXT, and begins with "fovea: "
 #   expect_in FILE TEXT  FILE contains TEXT
+#   absolute PATH        a path the script was started with, to be used after this file's cd
 #   skip WHY             ends the test as skipped
 
 set -u
-fovea=$1
+started=$PWD
+absolute() {
+    case $1 in
+    /*) echo "$1" ;;
+    *) echo "$started/$1" ;;
+    esac
+}
+
+fovea=$(absolute "$1")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/fovea-cli.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1

@@ -3,10 +3,10 @@
 #
 # preprocess.sh FOVEA GOLDEN COMPARE: `fovea preprocess` against Pillow's pixels. The file names say
 # what to do: FILE.MODE-INTERPOLATION-SIZE.png.
-golden=$2
-compare=$3
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
+golden=$(absolute "$2")
+compare=$(absolute "$3")
 
 cases=0
 for want in "$golden"/preprocessed/*.png; do

@@ -3,10 +3,10 @@
 #
 # tokenize.sh FOVEA GOLDEN.jsonl JSONL: `fovea tokenize` against the reference's ids, byte for byte,
 # and lines that are not JSON strings.
-golden=$2
-jsonl=$3
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
+golden=$(absolute "$2")
+jsonl=$(absolute "$3")
 
 "$jsonl" text "$golden" >texts.list || fail "cannot read $golden"
 "$jsonl" ids "$golden" >ids.list || fail "cannot read $golden"
