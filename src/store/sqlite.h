@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Private to store/: the SQLite store's own struct, and the little layer (sql.c) through which its
+ * files speak SQL. A statement is prepared once and kept in its slot:
+ *
+ *     struct sql q = sql_start(s, SQL_PHOTO_FIND, "SELECT id FROM photos WHERE hash = ?");
+ *     sql_blob(&q, hash, 16);
+ *     bool found;
+ *     enum status status = sql_row(&q, &found, err);
+ *     if (found)
+ *         id = sqlite3_column_int64(q.stmt, 0);
+ *     sql_end(&q);
+ *
+ * A failure to prepare or bind is kept in the struct and reported by the next sql_row() or
+ * sql_run(). sql_end() makes the statement ready for its next use and lets go of its lock; columns
+ * and bound memory must live until then. sql_run() ends the statement itself.
+ */
+#ifndef FOVEA_STORE_SQLITE_H
+#define FOVEA_STORE_SQLITE_H
+
+#include "base/str.h"
+#include "store/index_lock.h"
+#include "store/store_ops.h"
+
+#include <sqlite3.h>
+
+enum sql_slot {
+    SQL_MODEL_FIND,
+    SQL_MODEL_ADD,
+    SQL_MODEL_TOUCH,
+    SQL_MODEL_DIM,
+    SQL_MODEL_LIST,
+    SQL_FILE_STATE,
+    SQL_FILE_PUT,
+    SQL_FILE_FORGET,
+    SQL_FILE_RANGE,
+    SQL_FILE_ALL,
+    SQL_FAILURES,
+    SQL_PHOTO_FIND,
+    SQL_PHOTO_ADD,
+    SQL_PHOTO_DROP_UNSEEN,
+    SQL_PHOTO_SWEEP,
+    SQL_EMBEDDING_HAS,
+    SQL_EMBEDDING_ADD,
+    SQL_EMBEDDING_IDS,
+    SQL_EMBEDDING_ALL,
+    SQL_LABELS_DROP,
+    SQL_SET_PUT,
+    SQL_CATEGORIES_DROP,
+    SQL_CATEGORY_ADD,
+    SQL_CATEGORY_LIST,
+    SQL_LABEL_ADD,
+    SQL_LABEL_LIST,
+    SQL_SUMMARY,
+    SQL_SLOTS,
+};
+
+struct sqlite_store {
+    struct store base;
+    sqlite3 *db;
+    char *path; /* as the caller wrote it: for messages */
+    sqlite3_stmt *statements[SQL_SLOTS];
+    struct index_lock *index_lock;
+};
+
+static inline struct sqlite_store *sqlite_store(struct store *store)
+{
+    return (struct sqlite_store *)store;
+}
+
+struct sql {
+    struct sqlite_store *store;
+    sqlite3_stmt *stmt;
+    int rc;    /* SQLITE_OK, or the first failure */
+    int bound; /* parameters so far */
+};
+
+struct sql sql_start(struct sqlite_store *, enum sql_slot, const char *text);
+/* Bind the next parameter, in the order of the question marks. */
+void sql_int(struct sql *, int64_t);
+void sql_real(struct sql *, double);
+void sql_text(struct sql *, const char *); /* NULL is SQL's NULL */
+void sql_blob(struct sql *, const void *, size_t size_bytes);
+void sql_path(struct sql *, const char *);
+void sql_null(struct sql *);
+
+MUST_USE enum status sql_row(struct sql *, bool *row, struct err *err);
+MUST_USE enum status sql_run(struct sql *, struct err *err);
+void sql_end(struct sql *);
+
+/* The path in a column, with its NUL, appended to `out`. */
+MUST_USE enum status sql_column_path(const struct sql *, int column, struct str *out,
+                                     struct err *err);
+
+/* Transactions. A reading one keeps several statements on the same state of the library. finish
+ * commits if `status` is OK and rolls back otherwise; it returns what became of it. */
+MUST_USE enum status sql_begin_write(struct sqlite_store *, struct err *err);
+MUST_USE enum status sql_begin_read(struct sqlite_store *, struct err *err);
+MUST_USE enum status sql_finish(struct sqlite_store *, enum status status, struct err *err);
+
+/* What an SQLite failure means to the user, in one line that names the library file. */
+enum status sql_fail(sqlite3 *, const char *library, int rc, struct err *err);
+enum status sql_damaged(const struct sqlite_store *, const char *what, struct err *err);
+
+/* --- the verbs, by file ------------------------------------------------------------------- */
+
+/* sqlite_open.c */
+enum status sqlite_open(struct store **, const char *path, enum store_mode, struct err *);
+void sqlite_close(struct store *);
+enum status sqlite_index_lock(struct store *, struct err *);
+void sqlite_index_unlock(struct store *);
+
+/* sqlite_index.c */
+enum status sqlite_file_state(struct store *, int64_t model_id, const struct store_file *,
+                              enum file_state *, struct err *);
+enum status sqlite_has_embedding(struct store *, int64_t model_id, const struct photo_hash *,
+                                 bool *, struct err *);
+enum status sqlite_put_results(struct store *, int64_t model_id, const struct store_result *,
+                               size_t, struct err *);
+enum status sqlite_forget_paths(struct store *, char *const *, size_t, struct err *);
+/* Removes the photos that no path names, with what belongs to them. */
+MUST_USE enum status sqlite_sweep(struct sqlite_store *, struct err *);
+
+/* sqlite_read.c */
+enum status sqlite_model_use(struct store *, const char *name, const char *fingerprint, int dim,
+                             int64_t *, struct err *);
+enum status sqlite_models(struct store *, struct store_model **, size_t *, struct err *);
+/* ERR_NOT_FOUND if there is no such model. */
+MUST_USE enum status sqlite_model_dim(struct sqlite_store *, int64_t model_id, int *dim,
+                                      struct err *);
+enum status sqlite_paths_under(struct store *, const char *root, char ***, size_t *, struct err *);
+enum status sqlite_summarize(struct store *, struct store_summary *, struct err *);
+enum status sqlite_failures(struct store *, struct store_failure **, size_t *, struct err *);
+
+/* sqlite_matrix.c */
+enum status sqlite_matrix_load(struct store *, int64_t model_id, struct store_matrix *,
+                               struct err *);
+
+/* sqlite_labels.c */
+enum status sqlite_labels_replace(struct store *, int64_t model_id, const char *set_json,
+                                  const char *const *names, size_t name_count,
+                                  const struct store_label *, const int *positions, size_t count,
+                                  struct err *);
+enum status sqlite_labels_load(struct store *, int64_t model_id, const struct store_matrix *,
+                               struct store_labels *, struct err *);
+
+#endif

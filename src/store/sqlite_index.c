@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an index run asks and records.
+ *
+ * Identity: a photo is its content, a path is where it was last seen. When a path's content
+ * changes, the path names another photo; the old one may be at another path already, or be found
+ * there later in the same run (renumbered files exchange their contents). So a photo that has lost
+ * its last path stays for now, invisible to every reader, with the vector that would be dear to
+ * compute again. The end of the run (releasing the index lock) sweeps such photos out, with their
+ * embeddings and labels; so does the next run's end if this one is killed.
+ */
+#include "store/sqlite.h"
+
+#include <string.h>
+
+/* --- questions ---------------------------------------------------------------------------- */
+
+enum status sqlite_file_state(struct store *store, int64_t model_id, const struct store_file *file,
+                              enum file_state *state, struct err *err)
+{
+    struct sql q = sql_start(sqlite_store(store), SQL_FILE_STATE,
+                             "SELECT size_bytes, mtime_ns, failure IS NOT NULL,"
+                             "  EXISTS (SELECT 1 FROM embeddings INDEXED BY embeddings_by_photo"
+                             "          WHERE photo_id = files.photo_id AND model_id = ?)"
+                             " FROM files WHERE path = ?");
+    sql_int(&q, model_id);
+    sql_path(&q, file->path);
+    bool known;
+    enum status status = sql_row(&q, &known, err);
+    if (!known || sqlite3_column_int64(q.stmt, 0) != file->size_bytes ||
+        sqlite3_column_int64(q.stmt, 1) != file->mtime_ns)
+        *state = FILE_NEW;
+    else if (sqlite3_column_int(q.stmt, 2))
+        *state = FILE_FAILED_BEFORE;
+    else
+        *state = sqlite3_column_int(q.stmt, 3) ? FILE_UNCHANGED : FILE_NEEDS_EMBEDDING;
+    sql_end(&q);
+    return status;
+}
+
+enum status sqlite_has_embedding(struct store *store, int64_t model_id,
+                                 const struct photo_hash *hash, bool *has, struct err *err)
+{
+    struct sql q = sql_start(sqlite_store(store), SQL_EMBEDDING_HAS,
+                             "SELECT 1 FROM photos JOIN embeddings INDEXED BY embeddings_by_photo"
+                             "  ON embeddings.photo_id = photos.id AND embeddings.model_id = ?"
+                             " WHERE photos.hash = ?");
+    sql_int(&q, model_id);
+    sql_blob(&q, hash->bytes, sizeof hash->bytes);
+    enum status status = sql_row(&q, has, err);
+    sql_end(&q);
+    return status;
+}
+
+/* --- recording ---------------------------------------------------------------------------- */
+
+static enum status find_photo(struct sqlite_store *s, const struct photo_hash *hash,
+                              int64_t *photo_id, struct err *err)
+{
+    struct sql q = sql_start(s, SQL_PHOTO_FIND, "SELECT id FROM photos WHERE hash = ?");
+    sql_blob(&q, hash->bytes, sizeof hash->bytes);
+    bool known;
+    enum status status = sql_row(&q, &known, err);
+    *photo_id = known ? sqlite3_column_int64(q.stmt, 0) : 0;
+    sql_end(&q);
+    return status;
+}
+
+static enum status add_photo(struct sqlite_store *s, const struct store_result *result,
+                             int64_t *photo_id, struct err *err)
+{
+    char format[sizeof result->format + 1] = "";
+    memcpy(format, result->format, sizeof result->format);
+    struct sql q = sql_start(
+        s, SQL_PHOTO_ADD, "INSERT INTO photos (hash, width, height, format) VALUES (?, ?, ?, ?)");
+    sql_blob(&q, result->hash.bytes, sizeof result->hash.bytes);
+    sql_int(&q, result->width);
+    sql_int(&q, result->height);
+    sql_text(&q, format);
+    enum status status = sql_run(&q, err);
+    *photo_id = sqlite3_last_insert_rowid(s->db);
+    return status;
+}
+
+static enum status add_embedding(struct sqlite_store *s, int64_t model_id, int64_t photo_id,
+                                 const uint16_t *vector, int dim, struct err *err)
+{
+    struct sql q = sql_start(s, SQL_EMBEDDING_ADD,
+                             "INSERT INTO embeddings (model_id, photo_id, vector)"
+                             " VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+    sql_int(&q, model_id);
+    sql_int(&q, photo_id);
+    sql_blob(&q, vector, (size_t)dim * sizeof *vector);
+    return sql_run(&q, err);
+}
+
+/* The photo of a result, added if need be; 0 for a failure. */
+static enum status put_photo(struct sqlite_store *s, int64_t model_id, int dim,
+                             const struct store_result *result, int64_t *photo_id, struct err *err)
+{
+    *photo_id = 0;
+    if (result->failure)
+        return OK;
+    enum status status = find_photo(s, &result->hash, photo_id, err);
+    if (status != OK)
+        return status;
+    if (*photo_id == 0 && !result->vector)
+        return err_set(err, ERR_ARGUMENT, "%s has no vector, and its content is not in the library",
+                       result->file.path);
+    if (*photo_id == 0)
+        status = add_photo(s, result, photo_id, err);
+    if (status == OK && result->vector)
+        status = add_embedding(s, model_id, *photo_id, result->vector, dim, err);
+    return status;
+}
+
+static enum status put_file(struct sqlite_store *s, const struct store_result *result,
+                            int64_t photo_id, struct err *err)
+{
+    struct sql q = sql_start(s, SQL_FILE_PUT,
+                             "INSERT INTO files (path, size_bytes, mtime_ns, photo_id, failure)"
+                             " VALUES (?, ?, ?, ?, ?)"
+                             " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
+                             "  mtime_ns = excluded.mtime_ns, photo_id = excluded.photo_id,"
+                             "  failure = excluded.failure");
+    sql_path(&q, result->file.path);
+    sql_int(&q, result->file.size_bytes);
+    sql_int(&q, result->file.mtime_ns);
+    if (photo_id)
+        sql_int(&q, photo_id);
+    else
+        sql_null(&q);
+    sql_text(&q, result->failure);
+    return sql_run(&q, err);
+}
+
+static enum status put_result(struct sqlite_store *s, int64_t model_id, int dim,
+                              const struct store_result *result, struct err *err)
+{
+    int64_t photo_id;
+    enum status status = put_photo(s, model_id, dim, result, &photo_id, err);
+    if (status == OK)
+        status = put_file(s, result, photo_id, err);
+    return status;
+}
+
+enum status sqlite_put_results(struct store *store, int64_t model_id,
+                               const struct store_result *results, size_t count, struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    enum status status = sql_begin_write(s, err);
+    if (status != OK)
+        return status;
+    int dim;
+    status = sqlite_model_dim(s, model_id, &dim, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = put_result(s, model_id, dim, &results[i], err);
+    return sql_finish(s, status, err);
+}
+
+/* --- forgetting --------------------------------------------------------------------------- */
+
+static enum status forget_path(struct sqlite_store *s, const char *path, struct err *err)
+{
+    struct sql q =
+        sql_start(s, SQL_FILE_FORGET, "DELETE FROM files WHERE path = ? RETURNING photo_id");
+    sql_path(&q, path);
+    bool known;
+    enum status status = sql_row(&q, &known, err);
+    int64_t photo_id = known ? sqlite3_column_int64(q.stmt, 0) : 0;
+    if (known)
+        status = sql_row(&q, &known, err);
+    sql_end(&q);
+    if (status != OK || photo_id == 0)
+        return status;
+    q = sql_start(s, SQL_PHOTO_DROP_UNSEEN,
+                  "DELETE FROM photos WHERE id = ?1"
+                  " AND NOT EXISTS (SELECT 1 FROM files WHERE photo_id = ?1)");
+    sql_int(&q, photo_id);
+    return sql_run(&q, err);
+}
+
+enum status sqlite_forget_paths(struct store *store, char *const *paths, size_t count,
+                                struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    enum status status = sql_begin_write(s, err);
+    if (status != OK)
+        return status;
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = forget_path(s, paths[i], err);
+    return sql_finish(s, status, err);
+}
+
+enum status sqlite_sweep(struct sqlite_store *s, struct err *err)
+{
+    enum status status = sql_begin_write(s, err);
+    if (status != OK)
+        return status;
+    struct sql q =
+        sql_start(s, SQL_PHOTO_SWEEP,
+                  "DELETE FROM photos"
+                  " WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.photo_id = photos.id)");
+    return sql_finish(s, sql_run(&q, err), err);
+}

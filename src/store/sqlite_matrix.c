@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Loading every vector of a model, in the order of paths, at the speed of the disk.
+ *
+ * The vectors lie in the order of photo ids, the rows are wanted in the order of paths, so the load
+ * reads three times, each sequentially, and none of them sorts:
+ *
+ *   1. the ids of the photos that have a vector, from the index: a list, ascending
+ *   2. the files, by path: the first path of each of those photos is the next row
+ *   3. the vectors, by photo id, in step with the list: each is copied to its row
+ *
+ * All within one transaction, so that a run that writes meanwhile cannot come between.
+ *
+ * Measured with 100,000 x 1,024 (205 MB) in the page cache, the load takes about twice as long as
+ * read() of the file; the copy to the row is the smaller part of it.
+ */
+#include "store/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define NO_ROW SIZE_MAX
+#define HUGE_PAGE ((size_t)2 << 20)
+
+struct load {
+    struct sqlite_store *store;
+    int64_t model_id;
+    size_t dim;
+    int64_t *ids; /* [id_count] photos with a vector, ascending */
+    size_t *rows; /* [id_count] the row of each, or NO_ROW */
+    size_t id_count, id_capacity;
+    struct str paths; /* of the rows in order, each with its NUL */
+    struct store_matrix *out;
+};
+
+/* --- 1: which photos ---------------------------------------------------------------------- */
+
+static enum status append_id(struct load *load, int64_t id, struct err *err)
+{
+    if (load->id_count == load->id_capacity) {
+        size_t capacity = load->id_capacity ? 2 * load->id_capacity : 1024;
+        int64_t *grown = realloc(load->ids, capacity * sizeof *grown);
+        if (!grown)
+            return err_no_memory(err, "the library's photos", capacity * sizeof *grown);
+        load->ids = grown;
+        load->id_capacity = capacity;
+    }
+    load->ids[load->id_count++] = id;
+    return OK;
+}
+
+static enum status list_ids(struct load *load, struct err *err)
+{
+    struct sql q = sql_start(load->store, SQL_EMBEDDING_IDS,
+                             "SELECT photo_id FROM embeddings INDEXED BY embeddings_by_photo"
+                             " WHERE model_id = ? ORDER BY photo_id");
+    sql_int(&q, load->model_id);
+    bool row;
+    enum status status = sql_row(&q, &row, err);
+    while (status == OK && row) {
+        status = append_id(load, sqlite3_column_int64(q.stmt, 0), err);
+        if (status == OK)
+            status = sql_row(&q, &row, err);
+    }
+    sql_end(&q);
+    return status;
+}
+
+/* --- 2: which rows ------------------------------------------------------------------------ */
+
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static enum status take_file(struct load *load, const struct sql *q, struct err *err)
+{
+    int64_t id = sqlite3_column_int64(q->stmt, 0);
+    const int64_t *found = bsearch(&id, load->ids, load->id_count, sizeof id, compare_ids);
+    if (!found || load->rows[found - load->ids] != NO_ROW)
+        return OK;
+    load->rows[found - load->ids] = load->out->count++;
+    return sql_column_path(q, 1, &load->paths, err);
+}
+
+static enum status assign_rows(struct load *load, struct err *err)
+{
+    size_t size = load->id_count * sizeof *load->rows;
+    load->rows = malloc(size ? size : 1);
+    if (!load->rows)
+        return err_no_memory(err, "the library's photos", size);
+    memset(load->rows, 0xff, size); /* NO_ROW */
+    struct sql q = sql_start(load->store, SQL_FILE_ALL,
+                             "SELECT photo_id, path FROM files WHERE photo_id IS NOT NULL"
+                             " ORDER BY path");
+    bool row;
+    enum status status = sql_row(&q, &row, err);
+    while (status == OK && row) {
+        status = take_file(load, &q, err);
+        if (status == OK)
+            status = sql_row(&q, &row, err);
+    }
+    sql_end(&q);
+    return status;
+}
+
+/* --- the arrays --------------------------------------------------------------------------- */
+
+/* Huge pages spare a large matrix most of its page faults now and of its TLB misses at each scan.
+ */
+static void *alloc_vectors(size_t size_bytes)
+{
+    size_t alignment = size_bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
+    size_t rounded = (size_bytes + alignment - 1) / alignment * alignment;
+    void *vectors = aligned_alloc(alignment, rounded);
+#ifdef MADV_HUGEPAGE
+    if (vectors && alignment == HUGE_PAGE)
+        madvise(vectors, rounded, MADV_HUGEPAGE); /* a wish */
+#endif
+    return vectors;
+}
+
+static enum status alloc_rows(struct load *load, struct err *err)
+{
+    struct store_matrix *m = load->out;
+    m->dim = (int)load->dim;
+    if (m->count == 0)
+        return OK;
+    size_t size;
+    if (__builtin_mul_overflow(m->count, load->dim * sizeof *m->vectors, &size) ||
+        size > SIZE_MAX / 2)
+        return err_set(err, ERR_LIMIT, "the library %s is too large for this machine",
+                       load->store->path);
+    m->vectors = alloc_vectors(size);
+    m->photo_ids = malloc(m->count * sizeof *m->photo_ids);
+    m->paths = malloc(m->count * sizeof *m->paths);
+    if (!m->vectors || !m->photo_ids || !m->paths)
+        return err_no_memory(err, "the library's vectors", size);
+    m->block = load->paths.data;
+    load->paths = str_new(0);
+    char *p = m->block;
+    for (size_t i = 0; i < m->count; i++, p += strlen(p) + 1)
+        m->paths[i] = p;
+    for (size_t i = 0; i < load->id_count; i++)
+        if (load->rows[i] != NO_ROW)
+            m->photo_ids[load->rows[i]] = load->ids[i];
+    return OK;
+}
+
+/* --- 3: the vectors ----------------------------------------------------------------------- */
+
+static enum status take_vector(struct load *load, const struct sql *q, size_t i, struct err *err)
+{
+    size_t size = load->dim * sizeof *load->out->vectors;
+    if (i >= load->id_count || sqlite3_column_int64(q->stmt, 0) != load->ids[i])
+        return sql_damaged(load->store, "an index disagrees with its table", err);
+    if (load->rows[i] == NO_ROW)
+        return OK;
+    const void *vector = sqlite3_column_blob(q->stmt, 1);
+    if (!vector || (size_t)sqlite3_column_bytes(q->stmt, 1) != size)
+        return sql_damaged(load->store, "a vector has the wrong size", err);
+    memcpy(load->out->vectors + load->rows[i] * load->dim, vector, size);
+    return OK;
+}
+
+static enum status copy_vectors(struct load *load, struct err *err)
+{
+    struct sql q = sql_start(load->store, SQL_EMBEDDING_ALL,
+                             "SELECT photo_id, vector FROM embeddings WHERE model_id = ?"
+                             " ORDER BY photo_id");
+    sql_int(&q, load->model_id);
+    bool row;
+    size_t i = 0;
+    enum status status = sql_row(&q, &row, err);
+    for (; status == OK && row; i++) {
+        status = take_vector(load, &q, i, err);
+        if (status == OK)
+            status = sql_row(&q, &row, err);
+    }
+    if (status == OK && i != load->id_count)
+        status = sql_damaged(load->store, "an index disagrees with its table", err);
+    sql_end(&q);
+    return status;
+}
+
+enum status sqlite_matrix_load(struct store *store, int64_t model_id, struct store_matrix *out,
+                               struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    struct load load = {
+        .store = s, .model_id = model_id, .paths = str_new(SIZE_MAX / 4), .out = out};
+    enum status status = sql_begin_read(s, err);
+    if (status != OK)
+        return status;
+    int dim;
+    status = sqlite_model_dim(s, model_id, &dim, err);
+    load.dim = (size_t)dim;
+    if (status == OK)
+        status = list_ids(&load, err);
+    if (status == OK)
+        status = assign_rows(&load, err);
+    if (status == OK)
+        status = alloc_rows(&load, err);
+    if (status == OK)
+        status = copy_vectors(&load, err);
+    status = sql_finish(s, status, err);
+    free(load.ids);
+    free(load.rows);
+    str_free(&load.paths);
+    return status;
+}

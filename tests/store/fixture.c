@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "fixture.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void assert_ok_at(enum status status, const struct err *err, const char *call, const char *file,
+                  int line)
+{
+    if (status != OK) {
+        print_error("%s\n  failed: %s\n", call, err->text);
+        _fail(file, line);
+    }
+}
+
+void assert_fails_at(enum status status, enum status expected, const struct err *err,
+                     const char *part, const char *call, const char *file, int line)
+{
+    if (status != expected) {
+        print_error("%s\n  gave status %d (%s), not %d\n", call, (int)status,
+                    status == OK ? "OK" : err->text, (int)expected);
+        _fail(file, line);
+    }
+    if (!strstr(err->text, part) || strchr(err->text, '\n')) {
+        print_error("%s\n  gave the text \"%s\", which lacks \"%s\" or is not one line\n", call,
+                    err->text, part);
+        _fail(file, line);
+    }
+}
+
+/* --- folders ------------------------------------------------------------------------------ */
+
+char *scratch_make(void)
+{
+    const char *base = getenv("TMPDIR");
+    char *dir = NULL;
+    assert_true(asprintf(&dir, "%s/fovea-store-XXXXXX", base && *base ? base : "/tmp") > 0);
+    assert_non_null(mkdtemp(dir));
+    return dir;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+void scratch_remove(char *dir)
+{
+    assert_int_equal(nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+    free(dir);
+}
+
+const char *at(const char *dir, const char *name)
+{
+    static char paths[4][4096];
+    static int turn;
+    char *path = paths[turn = (turn + 1) % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", dir, name);
+    return path;
+}
+
+void write_text(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+int count_entries(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    assert_non_null(stream);
+    int count = -2;
+    while (readdir(stream))
+        count++;
+    closedir(stream);
+    return count;
+}
+
+/* --- random numbers ----------------------------------------------------------------------- */
+
+static uint64_t random_state;
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+void random_start(void)
+{
+    const char *seed = getenv("FOVEA_TEST_SEED");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    random_state = seed ? strtoull(seed, NULL, 10) : (uint64_t)now.tv_nsec;
+    printf("FOVEA_TEST_SEED=%llu\n", (unsigned long long)random_state);
+    fflush(stdout);
+}
+
+uint32_t random_below(uint32_t limit)
+{
+    return (uint32_t)((mix(random_state += 0x9e3779b97f4a7c15u) >> 32) * limit >> 32);
+}
+
+/* --- contents ----------------------------------------------------------------------------- */
+
+struct photo_hash content_hash(int content)
+{
+    struct photo_hash hash;
+    uint64_t halves[2] = {mix((uint64_t)content + 1), mix((uint64_t)content + (1u << 30))};
+    memcpy(hash.bytes, halves, sizeof hash.bytes);
+    return hash;
+}
+
+void content_vector(int content, int dim, uint16_t *vector)
+{
+    for (int d = 0; d < dim; d++)
+        vector[d] = (uint16_t)mix(((uint64_t)content << 20) + (uint64_t)d);
+}
+
+struct store_result result_of(const char *path, int content, uint16_t *vector)
+{
+    struct store_result result = {
+        .file = {path, 1000 + content, 1700000000000000000 + content},
+        .hash = content_hash(content),
+        .width = 2048,
+        .height = 1365,
+        .format = "jpeg",
+        .vector = vector,
+    };
+    if (vector)
+        content_vector(content, DIM, vector);
+    return result;
+}
+
+struct store_result failure_of(const char *path, const char *reason)
+{
+    return (struct store_result){.file = {path, 77, 1600000000000000000}, .failure = reason};
+}
+
+void put(struct store *store, int64_t model_id, struct store_result result)
+{
+    struct err err;
+    assert_ok(store_put_results(store, model_id, &result, 1, &err));
+}
