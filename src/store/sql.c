@@ -130,10 +130,27 @@ enum status sql_finish(struct sqlite_store *s, enum status status, struct err *e
 
 /* --- errors ------------------------------------------------------------------------------- */
 
+static int file_errno(sqlite3 *db, int which)
+{
+    sqlite3_file *file = NULL;
+    int why = 0;
+    if (sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &why);
+    return why;
+}
+
+static bool out_of_space(int why)
+{
+    return why == ENOSPC || why == EDQUOT || why == EFBIG;
+}
+
+/* SQLite reports ENOSPC alone as a full disk. A quota and a limit on file sizes end in a plain I/O
+ * error, whose errno is to be found, if at all, with the file that it happened to. */
 static enum status fail_io(sqlite3 *db, const char *library, struct err *err)
 {
     int why = sqlite3_system_errno(db);
-    if (why == ENOSPC || why == EDQUOT || why == EFBIG)
+    if (out_of_space(why) || out_of_space(file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER)) ||
+        out_of_space(file_errno(db, SQLITE_FCNTL_FILE_POINTER)))
         return sql_fail(db, library, SQLITE_FULL, err);
     if (why != 0)
         return err_errno(err, why, "cannot read or write the library %s", library);
