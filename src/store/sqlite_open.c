@@ -124,8 +124,7 @@ static enum status configure(struct sqlite_store *s, struct err *err)
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     int rc = sqlite3_exec(s->db,
                           "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-                          "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
-                          "PRAGMA cache_size = -16000" /* KiB */,
+                          "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
                           NULL, NULL, NULL);
     return rc == SQLITE_OK ? OK : sql_fail(s->db, s->path, rc, err);
 }

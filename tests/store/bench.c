@@ -94,6 +94,24 @@ static void bench_states(struct bench *b)
            spent * 1e6 / b->photos);
 }
 
+static void bench_status(struct bench *b)
+{
+    struct err err;
+    struct store_summary summary;
+    struct store_model *models;
+    size_t count;
+    double start = clock_seconds();
+    require(store_summarize(b->store, &summary, &err), &err);
+    double summarized = clock_seconds();
+    require(store_models(b->store, &models, &count, &err), &err);
+    free(models);
+    double listed = clock_seconds();
+    require(store_index_lock(b->store, &err), &err);
+    store_index_unlock(b->store);
+    printf("summary: %.3f s; models: %.3f s; index lock and its release: %.3f s\n",
+           summarized - start, listed - summarized, clock_seconds() - listed);
+}
+
 static void drop_from_cache(const char *path)
 {
     int fd = open(path, O_RDONLY);
@@ -187,8 +205,7 @@ int main(int argc, char **argv)
     };
     if (b.photos < 1 || b.dim < 1)
         return 2;
-    if (argc > 3)
-        setenv("TMPDIR", argv[3], 1);
+    setenv("TMPDIR", argc > 3 ? argv[3] : "/tmp", 1);
     b.dir = scratch_make();
     snprintf(b.library, sizeof b.library, "%s", at(b.dir, "library.fovea"));
     struct store_matrix m = {0};
@@ -197,6 +214,7 @@ int main(int argc, char **argv)
     printf("make a library: %.3f s\n", clock_seconds() - start);
     bench_put(&b);
     bench_states(&b);
+    bench_status(&b);
     start = clock_seconds();
     store_close(b.store);
     printf("close: %.3f s\n", clock_seconds() - start);
