@@ -6,12 +6,16 @@
  */
 #include "fixture.h"
 
+#include "store/index_lock.h"
 #include "store/migrations.h"
 
+#include <sched.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -250,6 +254,53 @@ static void test_lock_follows_links(void **state)
     assert_fails(store_index_lock(b, &err), ERR_BUSY, "wait");
     store_close(b);
     store_close(a);
+}
+
+/* The lock file comes and goes, and processes that have opened it before it went must not take it
+ * for the lock: as tight a race as there can be. */
+static int race_for_lock(const char *library, atomic_int *inside, int rounds)
+{
+    while (rounds > 0) {
+        struct err err;
+        struct index_lock *lock;
+        enum status status = index_lock_open(&lock, library, &err);
+        if (status == ERR_BUSY) {
+            sched_yield();
+            continue;
+        }
+        if (status != OK || atomic_fetch_add(inside, 1) != 0)
+            return 1;
+        sched_yield();
+        if (atomic_fetch_sub(inside, 1) != 1)
+            return 2;
+        index_lock_close(lock);
+        rounds--;
+    }
+    return 0;
+}
+
+static void test_lock_file_comes_and_goes(void **state)
+{
+    struct place *p = *state;
+    enum { PROCESSES = 4, ROUNDS = 1500 };
+    atomic_int *inside =
+        mmap(NULL, sizeof *inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(inside != MAP_FAILED);
+    pid_t children[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(race_for_lock(p->library, inside, ROUNDS));
+    }
+    int failed = 0;
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        failed += status != 0;
+    }
+    munmap(inside, sizeof *inside);
+    assert_int_equal(failed, 0);
+    assert_int_equal(count_entries(p->dir), 0);
 }
 
 /* --- read-only places --------------------------------------------------------------------- */
@@ -529,6 +580,7 @@ int main(void)
         TEST(test_newer_and_older),
         TEST(test_one_file_at_rest),
         TEST(test_lock_follows_links),
+        TEST(test_lock_file_comes_and_goes),
         TEST(test_read_only_folder),
         TEST(test_read_only_folder_with_a_log),
         TEST(test_damaged_libraries),
