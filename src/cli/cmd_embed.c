@@ -10,9 +10,9 @@
 #include "cli/model_args.h"
 #include "cli/npy.h"
 #include "cli/output.h"
-#include "cli/picture.h"
 #include "cli/report.h"
 #include "image/image.h"
+#include "library/picture.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -138,7 +138,8 @@ static enum status add_image(struct job *job, struct item *item, struct err *err
     size_t side = (size_t)job->info->image_size;
     uint8_t *square = job->pixels + (size_t)job->pending_count * side * side * 3;
     struct err why = {0};
-    enum status status = picture_square(square, item->input, &job->info->preprocess, &why);
+    enum status status =
+        picture_square_file(square, item->input, &job->info->preprocess, NULL, &why);
     if (status != OK) {
         report_error(&why);
         item->failed = true;

@@ -88,7 +88,7 @@ static void on_interrupt(int number)
 
 struct watcher {
     bool json;
-    struct progress *progress; /* NULL with json */
+    struct progress *progress; /* NULL with json, and when there is nothing to do */
     size_t shown;              /* files that the progress knows to be done */
 };
 
@@ -112,6 +112,15 @@ static void print_event(const struct index_event *event)
     (void)!output_json(json, &ignored);
 }
 
+/* Without memory for a progress bar the run goes on without one. */
+static void begin_progress(struct watcher *watcher, size_t todo)
+{
+    const struct progress_options look = {.label = "Indexing", .unit = "photos", .total = todo};
+    struct err ignored;
+    if (progress_open(&watcher->progress, &look, &ignored) != OK)
+        watcher->progress = NULL;
+}
+
 static void on_event(void *context, const struct index_event *event)
 {
     struct watcher *watcher = context;
@@ -119,11 +128,13 @@ static void on_event(void *context, const struct index_event *event)
         print_event(event);
         return;
     }
-    if (event->kind == INDEX_BEGIN)
-        progress_set_total(watcher->progress, event->todo);
-    if (event->kind == INDEX_FAILED)
+    if (event->kind == INDEX_BEGIN && event->todo > 0)
+        begin_progress(watcher, event->todo);
+    if (event->kind == INDEX_FAILED && watcher->progress)
         progress_note(watcher->progress, "%s: %s", event->path, event->reason);
-    if (event->done > watcher->shown) {
+    else if (event->kind == INDEX_FAILED)
+        report_warning("%s: %s", event->path, event->reason);
+    if (watcher->progress && event->done > watcher->shown) {
         progress_add(watcher->progress, event->done - watcher->shown, event->kind == INDEX_FAILED);
         watcher->shown = event->done;
     }
@@ -210,13 +221,8 @@ static enum status index_into(struct store *store, const struct index_args *args
         .on_event = on_event,
         .context = &watcher,
     };
-    const struct progress_options look = {.label = "Indexing", .unit = "photos"};
     struct index_report report;
-    enum status status = OK;
-    if (!args->json)
-        status = progress_open(&watcher.progress, &look, err);
-    if (status == OK)
-        status = index_run(store, model, &how, &report, err);
+    enum status status = index_run(store, model, &how, &report, err);
     progress_close(watcher.progress);
     free(roots);
     if (status != OK)

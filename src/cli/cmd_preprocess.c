@@ -4,8 +4,8 @@
  * the crop keeps, and is compared with Pillow's result in the tests.
  */
 #include "cli/commands.h"
-#include "cli/picture.h"
 #include "image/image.h"
+#include "library/picture.h"
 
 #include <stdlib.h>
 
@@ -66,7 +66,7 @@ static enum status run(const void *untyped, struct err *err)
         return err_no_memory(err, "a picture", size);
     enum status status = image_room_open(err);
     if (status == OK) {
-        status = picture_square(square, args->files.items[0].text, &how, err);
+        status = picture_square_file(square, args->files.items[0].text, &how, NULL, err);
         if (status == OK)
             status = image_write_png(args->out, square, args->size, args->size, err);
         image_room_close();

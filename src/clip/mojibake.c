@@ -192,26 +192,30 @@ static uint32_t common_pages(const struct runes *text)
     return pages;
 }
 
+/* Replaces *bytes by what `run` makes of them. */
+static void rewrite(void (*run)(struct str *, const struct str *), struct str *bytes)
+{
+    struct str out = str_new(BYTES_MAX);
+    run(&out, bytes);
+    out.failed = out.failed || bytes->failed;
+    str_free(bytes);
+    *bytes = out;
+}
+
 /* Writes the text in the page and reads its bytes as UTF-8. */
 static bool reread(struct runes *out, const struct runes *text, int page)
 {
-    struct str bytes = str_new(BYTES_MAX), other = str_new(BYTES_MAX), swap;
+    struct str bytes = str_new(BYTES_MAX);
     for (size_t i = 0; i < text->size; i++)
         str_putc(&bytes, (char)rune_byte(text->data[i], page));
-    if (page != PAGE_MACROMAN) { /* where it would take a dash before a space for mojibake */
-        restore_a0(&other, &bytes);
-        swap = bytes, bytes = other, other = swap;
-    }
-    if (page_is_sloppy(page)) {
-        str_clear(&other);
-        replace_lossy(&other, &bytes);
-        swap = bytes, bytes = other, other = swap;
-    }
+    if (page != PAGE_MACROMAN) /* where it would take a dash before a space for mojibake */
+        rewrite(restore_a0, &bytes);
+    if (page_is_sloppy(page))
+        rewrite(replace_lossy, &bytes);
     runes_clear(out);
-    bool whole = str_ok(&bytes) && str_ok(&other) && decode_strictly(out, &bytes);
-    out->failed = out->failed || !str_ok(&bytes) || !str_ok(&other);
+    bool whole = str_ok(&bytes) && decode_strictly(out, &bytes);
+    out->failed = out->failed || !str_ok(&bytes);
     str_free(&bytes);
-    str_free(&other);
     return whole;
 }
 

@@ -3,9 +3,9 @@
  * Text as an array of code points, and what Unicode says of them where the tokenizer must agree
  * with Python: white space, letters and numbers, lower case, NFC.
  *
- * The facts come from utf8proc, whatever version of Unicode it has (14.0 in Debian 12, 15.1 in
- * Debian 13); letters and numbers that came between 14.0 and 17.0 are in a table here, so that the
- * split into words does not depend on the machine.
+ * The facts come from utf8proc, whatever version of Unicode it has (15.0 in Debian 12); letters and
+ * numbers that came between 14.0 and 17.0 are in a table here, so that the split into words does
+ * not depend on the machine.
  */
 #ifndef FOVEA_CLIP_RUNES_H
 #define FOVEA_CLIP_RUNES_H

@@ -18,8 +18,9 @@ struct tokenizer;
 /* The CLIP vocabulary that ships with the program: 49,408 tokens. */
 MUST_USE enum status tokenizer_open_default(struct tokenizer **out, struct err *err);
 /* A vocabulary by its merges: text as in CLIP's bpe_simple_vocab or a hub's merges.txt, one
- * "left right" a line, an optional first line that starts with '#' or '"bpe_simple_vocab'. Ids are
- * 256 bytes, 256 bytes with </w>, one per merge, start, end. */
+ * "left right" a line, an optional first line that starts with '#', 'bpe_simple_vocab' or
+ * '"bpe_simple_vocab'. Ids are 256 bytes, 256 bytes with </w>, one per merge, start, end.
+ * ERR_FORMAT names the damaged line; ERR_LIMIT past 1,048,576 merges. */
 MUST_USE enum status tokenizer_open_merges(struct tokenizer **out, const char *text, size_t size,
                                            struct err *err);
 void tokenizer_close(struct tokenizer *); /* NULL-safe */
@@ -30,7 +31,8 @@ int32_t tokenizer_end_id(const struct tokenizer *);
 
 /* ids: [context]; start, the text's tokens, end, then zeros; a text that is too long is cut and the
  * last id set to end. *used, when not NULL, is the count up to and including end. `text` is UTF-8;
- * invalid bytes are taken as U+FFFD. ERR_ARGUMENT if context < 2, ERR_LIMIT past 1 MiB of text. */
+ * invalid bytes are taken as U+FFFD. ERR_ARGUMENT if context < 2, ERR_LIMIT past 1 MiB of text.
+ * docs/tokenizer.md says how far this is the reference's answer. */
 MUST_USE enum status tokenizer_encode(const struct tokenizer *, const char *text, size_t size,
                                       int32_t *ids, int context, int *used, struct err *err);
 

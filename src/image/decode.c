@@ -16,7 +16,6 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vips/vips.h>
@@ -249,13 +248,14 @@ static enum status attempt(struct image *out, struct job *job, struct err *err)
  * line without libvips' name for the place. */
 static void first_line(char *line, size_t size, const char *text)
 {
-    size_t end = strcspn(text, "\n");
-    const char *colon = strstr(text, ": ");
-    if (colon && colon < text + end && memchr(text, ' ', (size_t)(colon - text)) == NULL) {
-        end -= (size_t)(colon + 2 - text);
-        text = colon + 2;
+    size_t end = strcspn(text, "\n"), place = strcspn(text, " \n");
+    if (place > 1 && text[place] == ' ' && text[place - 1] == ':') {
+        text += place + 1;
+        end -= place + 1;
     }
-    snprintf(line, size, "%.*s", (int)end, text);
+    end = end < size - 1 ? end : size - 1;
+    memcpy(line, text, end);
+    line[end] = '\0';
 }
 
 static enum status explain(const struct job *job, struct err *err)

@@ -16,9 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Largest file that is read; raw scans of large format film stay below. */
-#define INDEX_FILE_LIMIT ((size_t)2 << 30)
-
 enum index_event_kind {
     INDEX_BEGIN,  /* the walk is over: found, todo are known */
     INDEX_PHOTO,  /* a photo was embedded, or recognised by its content */

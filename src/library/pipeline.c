@@ -12,9 +12,9 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "image/image.h"
 #include "kern/kernels.h"
 #include "library/hash_set.h"
+#include "library/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -164,15 +164,12 @@ static enum status shrink(const struct pipeline *p, struct done *done,
 {
     const struct preprocess *how = &model_info(p->options.model)->preprocess;
     const struct image_options limits = {.max_megapixels = p->options.max_megapixels};
-    struct image image = {0};
-    enum status status = image_decode(&image, content->data, content->size, &limits, err);
-    if (status == OK)
-        status = preprocess_run(how, image.pixels, image.width, image.height,
-                                (size_t)image.width * 3, pixels, err);
-    done->width = image.width;
-    done->height = image.height;
-    memcpy(done->format, image.format, sizeof done->format);
-    image_free(&image);
+    struct picture_facts facts;
+    enum status status =
+        picture_square(pixels, &facts, content->data, content->size, how, &limits, err);
+    done->width = facts.width;
+    done->height = facts.height;
+    memcpy(done->format, facts.format, sizeof done->format);
     return status;
 }
 
@@ -188,7 +185,7 @@ static bool decode(struct pipeline *p, const struct found_file *file, struct slo
         return false;
     }
     struct file_bytes content;
-    enum status status = file_read(&content, file->path, INDEX_FILE_LIMIT, &err);
+    enum status status = file_read(&content, file->path, IMAGE_MAX_FILE_BYTES, &err);
     bool recognised = false;
     if (status == OK) {
         done->hash = photo_hash_of(content.data, content.size);

@@ -4,7 +4,7 @@
  */
 #include "library/search.h"
 
-#include "image/image.h"
+#include "library/picture.h"
 #include "search/query.h"
 
 #include <ctype.h>
@@ -72,18 +72,11 @@ enum status encode_image_file(struct session *session, const struct model *model
 {
     const struct model_info *info = model_info(model);
     const struct image_options limits = {.max_megapixels = max_megapixels};
-    struct image image = {0};
-    enum status status = image_decode_file(&image, path, &limits, err);
-    if (status != OK)
-        return status;
     size_t side = (size_t)info->image_size;
     uint8_t *pixels = malloc(side * side * 3);
     if (!pixels)
-        status = err_no_memory(err, "a picture", side * side * 3);
-    else
-        status = preprocess_run(&info->preprocess, image.pixels, image.width, image.height,
-                                (size_t)image.width * 3, pixels, err);
-    image_free(&image);
+        return err_no_memory(err, "a picture", side * side * 3);
+    enum status status = picture_square_file(pixels, path, &info->preprocess, &limits, err);
     if (status == OK)
         status = session_encode_images(session, pixels, 1, out, err);
     free(pixels);

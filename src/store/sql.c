@@ -100,40 +100,72 @@ enum status sql_column_path(const struct sql *q, int column, struct str *out, st
 
 /* --- transactions ------------------------------------------------------------------------- */
 
-static enum status execute(struct sqlite_store *s, const char *text, struct err *err)
+static enum status execute(struct sqlite_store *s, enum sql_slot slot, const char *text,
+                           struct err *err)
 {
-    int rc = sqlite3_exec(s->db, text, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? OK : sql_fail(s->db, s->path, rc, err);
+    struct sql q = sql_start(s, slot, text);
+    return sql_run(&q, err);
+}
+
+static void roll_back(struct sqlite_store *s)
+{
+    /* SQLite has done it by itself after some failures (a full disk). */
+    struct err ignored;
+    if (!sqlite3_get_autocommit(s->db))
+        (void)!execute(s, SQL_ROLLBACK, "ROLLBACK", &ignored);
+}
+
+static enum status begin(struct sqlite_store *s, enum sql_slot slot, const char *text,
+                         struct err *err)
+{
+    roll_back(s); /* what could not be rolled back before, for lack of memory */
+    return execute(s, slot, text, err);
 }
 
 enum status sql_begin_write(struct sqlite_store *s, struct err *err)
 {
     /* IMMEDIATE: a transaction that begins by reading could find out too late that another process
      * has written meanwhile, and would have to be thrown away. */
-    return execute(s, "BEGIN IMMEDIATE", err);
+    return begin(s, SQL_BEGIN_WRITE, "BEGIN IMMEDIATE", err);
 }
 
 enum status sql_begin_read(struct sqlite_store *s, struct err *err)
 {
-    return execute(s, "BEGIN", err);
+    return begin(s, SQL_BEGIN_READ, "BEGIN", err);
 }
 
 enum status sql_finish(struct sqlite_store *s, enum status status, struct err *err)
 {
     if (status == OK)
-        status = execute(s, "COMMIT", err);
-    /* SQLite has rolled back by itself after some failures (a full disk). */
-    if (status != OK && !sqlite3_get_autocommit(s->db))
-        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        status = execute(s, SQL_COMMIT, "COMMIT", err);
+    if (status != OK)
+        roll_back(s);
     return status;
 }
 
 /* --- errors ------------------------------------------------------------------------------- */
 
+static int file_errno(sqlite3 *db, int which)
+{
+    sqlite3_file *file = NULL;
+    int why = 0;
+    if (sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &why);
+    return why;
+}
+
+static bool out_of_space(int why)
+{
+    return why == ENOSPC || why == EDQUOT || why == EFBIG;
+}
+
+/* SQLite reports ENOSPC alone as a full disk. A quota and a limit on file sizes end in a plain I/O
+ * error, whose errno is to be found, if at all, with the file that it happened to. */
 static enum status fail_io(sqlite3 *db, const char *library, struct err *err)
 {
     int why = sqlite3_system_errno(db);
-    if (why == ENOSPC || why == EDQUOT || why == EFBIG)
+    if (out_of_space(why) || out_of_space(file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER)) ||
+        out_of_space(file_errno(db, SQLITE_FCNTL_FILE_POINTER)))
         return sql_fail(db, library, SQLITE_FULL, err);
     if (why != 0)
         return err_errno(err, why, "cannot read or write the library %s", library);

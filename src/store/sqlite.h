@@ -25,6 +25,10 @@
 #include <sqlite3.h>
 
 enum sql_slot {
+    SQL_BEGIN_READ,
+    SQL_BEGIN_WRITE,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
     SQL_MODEL_FIND,
     SQL_MODEL_ADD,
     SQL_MODEL_TOUCH,

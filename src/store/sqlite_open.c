@@ -112,41 +112,49 @@ static enum status connect(struct sqlite_store *s, const char *name, int flags, 
         return sql_fail(s->db, s->path, rc, err);
     sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
     sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, VALUE_LIMIT_BYTES);
+    return OK;
+}
+
+/* These pragmas read the file: not before it is known to be ours. */
+static enum status configure(struct sqlite_store *s, struct err *err)
+{
     /* The library may come from anywhere: its schema must not call functions, its pages are checked
      * when they are read. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    rc = sqlite3_exec(s->db,
-                      "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-                      "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
-                      "PRAGMA cache_size = -16000" /* KiB */,
-                      NULL, NULL, NULL);
+    int rc = sqlite3_exec(s->db,
+                          "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+                          "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
+                          NULL, NULL, NULL);
     return rc == SQLITE_OK ? OK : sql_fail(s->db, s->path, rc, err);
 }
 
 /* A relative path gets "./" in front, so that none of SQLite's special names (":memory:", "file:")
  * is reachable. */
-static char *plain_name(const char *path)
+static void plain_name(struct str *name, const char *path)
 {
-    char *name = malloc(strlen(path) + 3);
-    if (name)
-        sprintf(name, "%s%s", path[0] == '/' ? "" : "./", path);
-    return name;
+    str_format(name, "%s%s", path[0] == '/' ? "" : "./", path);
 }
 
 /* As a URI with every byte escaped. SQLite then takes no locks and makes no files. */
-static char *immutable_name(const char *path)
+static void immutable_name(struct str *name, const char *path)
 {
-    static const char options[] = "?immutable=1";
-    size_t size = strlen(path);
-    char *name = malloc(5 + 3 * (size + 2) + sizeof options), *p = name;
-    if (!name)
-        return NULL;
-    p += sprintf(p, "file:%s", path[0] == '/' ? "" : "%2e%2f");
-    for (size_t i = 0; i < size; i++)
-        p += sprintf(p, "%%%02x", (unsigned char)path[i]);
-    strcpy(p, options);
-    return name;
+    str_put(name, path[0] == '/' ? "file:" : "file:%2e%2f");
+    for (; *path; path++)
+        str_format(name, "%%%02x", (unsigned char)*path);
+    str_put(name, "?immutable=1");
+}
+
+static enum status connect_as(struct sqlite_store *s,
+                              void (*write_name)(struct str *, const char *), int flags,
+                              struct err *err)
+{
+    struct str name = str_new(SIZE_MAX / 4);
+    write_name(&name, s->path);
+    enum status status = str_ok(&name) ? connect(s, str_text(&name), flags, err)
+                                       : err_no_memory(err, "a path", strlen(s->path));
+    str_free(&name);
+    return status;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -164,12 +172,7 @@ static enum status open_immutable(struct sqlite_store *s, struct err *err)
                        s->path, s->path);
     sqlite3_close(s->db);
     s->db = NULL;
-    char *name = immutable_name(s->path);
-    if (!name)
-        return err_no_memory(err, "a path", 3 * strlen(s->path));
-    enum status status = connect(s, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
-    free(name);
-    return status;
+    return connect_as(s, immutable_name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
 }
 
 static enum status start_reading(struct sqlite_store *s, const struct header *header,
@@ -181,6 +184,8 @@ static enum status start_reading(struct sqlite_store *s, const struct header *he
         if (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY)
             status = open_immutable(s, err);
     }
+    if (status == OK)
+        status = configure(s, err);
     return status == OK ? migrations_check(s->db, s->path, &library_migrations, err) : status;
 }
 
@@ -196,7 +201,9 @@ static enum status start_writing(struct sqlite_store *s, const struct header *he
         rc = sqlite3_exec(s->db, "PRAGMA page_size = 16384", NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return sql_fail(s->db, s->path, rc, err);
-    enum status status = migrations_apply(s->db, s->path, &library_migrations, err);
+    enum status status = configure(s, err);
+    if (status == OK)
+        status = migrations_apply(s->db, s->path, &library_migrations, err);
     if (status != OK)
         return status;
     /* Where it cannot be had (a reader that does not end, a file system without shared memory) the
@@ -220,12 +227,8 @@ static void stop_writing(struct sqlite_store *s)
 static enum status open_file(struct sqlite_store *s, struct err *err)
 {
     bool write = s->base.mode == STORE_WRITE;
-    char *name = plain_name(s->path);
-    if (!name)
-        return err_no_memory(err, "a path", strlen(s->path));
-    enum status status = connect(
-        s, name, write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, err);
-    free(name);
+    int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    enum status status = connect_as(s, plain_name, flags, err);
     struct header header;
     if (status == OK)
         status = read_header(s, &header, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A library: the verbs in which the rest of fovea speaks to wherever it is kept. Today that is one
- * SQLite file (sqlite.c); the struct of function pointers behind it is private to the room.
+ * SQLite file; the struct of function pointers behind it (store_ops.h) is private to the room.
  *
  * The nouns:
  *   photo      content, identified by its hash; the same bytes in two places are one photo
@@ -11,11 +11,17 @@
  *   embedding  one L2-normalised vector (float16) per photo and model
  *   labels     the result of one classification of one photo
  *
+ * A photo that no path names counts nowhere: no reader sees it. It is removed, with its embeddings
+ * and labels, when its last path is forgotten, or else when the index lock is released; until then
+ * a path that is found to hold its content takes it up again, vector and all.
+ *
  * Paths are absolute byte strings. A store is used by one thread at a time; several processes may
- * have the same library open. Every verb that writes is one transaction: it happens wholly or not.
- * Errors: ERR_NOT_FOUND, ERR_IO (disk full, read-only), ERR_FORMAT (not a library, damaged),
- * ERR_UNSUPPORTED (made by a newer fovea), ERR_BUSY (another process holds it too long). The texts
- * name the library file.
+ * have the same library open (after fork(), the child must not use or close what its parent has
+ * open, nor open that library itself). Every verb that writes is one transaction: it happens wholly
+ * or not. Strings and arrays that are handed in are not kept.
+ * Errors: ERR_ARGUMENT (also: a verb that writes on a store opened for reading), ERR_NOT_FOUND,
+ * ERR_IO (disk full, read-only), ERR_FORMAT (not a library, damaged), ERR_UNSUPPORTED (made by a
+ * newer fovea), ERR_BUSY (another process holds it too long). The texts name the library file.
  */
 #ifndef FOVEA_STORE_STORE_H
 #define FOVEA_STORE_STORE_H
@@ -52,8 +58,9 @@ struct store_model {
     int64_t embeddings; /* how many photos have one */
 };
 
-/* Finds the model by fingerprint, or adds it (STORE_WRITE). Two names for the same fingerprint are
- * one model; the newest name is kept. ERR_FORMAT if the dimension differs from the stored one. */
+/* Finds the model by fingerprint, or adds it (STORE_WRITE; ERR_NOT_FOUND in STORE_READ). Two names
+ * for the same fingerprint are one model; the newest name is kept. ERR_FORMAT if the dimension
+ * differs from the stored one. */
 MUST_USE enum status store_model_use(struct store *, const char *name, const char *fingerprint,
                                      int dim, int64_t *model_id, struct err *err);
 /* All models, newest use first; *models is freed by the caller with free(). */
@@ -83,7 +90,8 @@ enum file_state {
 MUST_USE enum status store_file_state(struct store *, int64_t model_id, const struct store_file *,
                                       enum file_state *state, struct err *err);
 
-/* Whether a photo with this hash has this model's embedding. */
+/* Whether a photo with this hash has this model's embedding. While the index lock is held, "yes"
+ * stays true until the path is put: photos that lose their last path remain until its release. */
 MUST_USE enum status store_has_embedding(struct store *, int64_t model_id,
                                          const struct photo_hash *, bool *has, struct err *err);
 
@@ -107,7 +115,8 @@ MUST_USE enum status store_put_results(struct store *, int64_t model_id,
  * bytewise, as one block to be freed with free(): (*paths)[0 .. *count). */
 MUST_USE enum status store_paths_under(struct store *, const char *root, char ***paths,
                                        size_t *count, struct err *err);
-/* Forgets paths; photos that no path names any more go with their embeddings and labels. */
+/* Forgets paths, known or not; photos that no path names any more go with their embeddings and
+ * labels. At the end of a run, that is: after the files that may hold the same content were put. */
 MUST_USE enum status store_forget_paths(struct store *, char *const *paths, size_t count,
                                         struct err *err);
 
@@ -138,14 +147,16 @@ struct store_label {
 };
 
 /* Replaces the model's current classification: the set of categories (JSON text as the user gave
- * it, names in order) and one label per photo. Older labels of this model are gone. */
+ * it, names in order) and one label per photo. Older labels of this model are gone. Labels of
+ * photos that another process has removed meanwhile are left out. */
 MUST_USE enum status store_labels_replace(struct store *, int64_t model_id, const char *set_json,
                                           const char *const *names, size_t name_count,
                                           const struct store_label *, size_t count,
                                           struct err *err);
 
-/* The current label of each of the matrix's rows: categories[i] is NULL where there is none.
- * Both arrays have `count` entries; strings live until store_labels_free(). */
+/* The current label of each of the matrix's rows: categories[i] is NULL where there is none, or
+ * where it is "none of these"; confidences[i] is 0 where there is none. Both arrays have `count`
+ * entries; strings live until store_labels_free(). */
 struct store_labels {
     const char **categories; /* [count] */
     double *confidences;     /* [count] */
@@ -159,9 +170,10 @@ void store_labels_free(struct store_labels *);
 /* --- status ------------------------------------------------------------------------------- */
 
 struct store_summary {
-    int64_t photos, files, failures, labelled;
-    int64_t file_bytes;    /* of the photographs */
-    int64_t library_bytes; /* of the library itself */
+    int64_t photos, files, failures; /* `files` are the paths that name a photo */
+    int64_t labelled;                /* photos with a label of any model */
+    int64_t file_bytes;              /* of the files, copies counted each */
+    int64_t library_bytes;           /* of the library itself */
     int schema_version;
 };
 MUST_USE enum status store_summarize(struct store *, struct store_summary *out, struct err *err);

@@ -27,7 +27,8 @@ void assert_ok_at(enum status, const struct err *, const char *call, const char 
 void assert_fails_at(enum status, enum status expected, const struct err *, const char *part,
                      const char *call, const char *file, int line);
 
-/* A new folder below $TMPDIR or /tmp; freed and removed by scratch_remove(). */
+/* A new folder, freed and removed by scratch_remove(): in $TMPDIR, else in memory where that can be
+ * (the tests commit thousands of times, each with its fsync()), else in /tmp. */
 char *scratch_make(void);
 void scratch_remove(char *dir);
 /* dir/name in a static buffer; four calls until it is used again. */

@@ -767,8 +767,10 @@ static int add_under_lock(const char *location, const char *counter, int rounds)
     if (store_open(&store, location, STORE_WRITE, &err) != OK)
         return 1;
     while (rounds > 0) {
-        if (store_index_lock(store, &err) != OK)
+        if (store_index_lock(store, &err) != OK) {
+            usleep(100);
             continue;
+        }
         int value = -1;
         FILE *file = fopen(counter, "r");
         if (!file || fscanf(file, "%d", &value) != 1)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Allocations of the store, and of SQLite below it, fail: the n-th alone, or the n-th with all that
+ * follow, for ever larger n (in random steps from a printed seed) until a whole session succeeds.
+ * Each failure is reported as one, leaks nothing (the sanitizer watches) and leaves a library that
+ * works.
+ *
+ * The store's own calls come here by the linker's --wrap, SQLite's by its configuration.
+ */
+#include "fixture.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static long countdown; /* allocations until the failure; 0: none is planned */
+static bool forever;
+
+static bool fails(void)
+{
+    if (countdown == 0)
+        return false;
+    if (countdown > 1) {
+        countdown--;
+        return false;
+    }
+    countdown = forever ? 1 : 0;
+    return true;
+}
+
+/* The linker makes these names. */
+void *__real_malloc(size_t);
+void *__real_calloc(size_t, size_t);
+void *__real_realloc(void *, size_t);
+void *__real_aligned_alloc(size_t, size_t);
+char *__real_strdup(const char *);
+char *__real_strndup(const char *, size_t);
+void *__wrap_malloc(size_t);
+void *__wrap_calloc(size_t, size_t);
+void *__wrap_realloc(void *, size_t);
+void *__wrap_aligned_alloc(size_t, size_t);
+char *__wrap_strdup(const char *);
+char *__wrap_strndup(const char *, size_t);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t size)
+{
+    return fails() ? NULL : __real_strndup(text, size);
+}
+
+static sqlite3_mem_methods below;
+
+static void *sqlite_malloc(int size)
+{
+    return fails() ? NULL : below.xMalloc(size);
+}
+
+static void *sqlite_realloc(void *old, int size)
+{
+    return fails() ? NULL : below.xRealloc(old, size);
+}
+
+static int wrap_sqlite(void **state)
+{
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &below), SQLITE_OK);
+    sqlite3_mem_methods wrapped = below;
+    wrapped.xMalloc = sqlite_malloc;
+    wrapped.xRealloc = sqlite_realloc;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &wrapped), SQLITE_OK);
+    return 0;
+}
+
+/* --- the session -------------------------------------------------------------------------- */
+
+static enum status write_all(struct store *store, struct err *err)
+{
+    static uint16_t v[3][DIM];
+    const struct store_result results[] = {result_of("/p/a", 1, v[0]), result_of("/p/b", 2, v[1]),
+                                           failure_of("/p/c", "why"), result_of("/p/d", 4, v[2])};
+    static const char *const names[] = {"one", "two"};
+    static const float probabilities[2] = {0.5f, 0.5f};
+    int64_t model;
+    struct store_matrix m = {0};
+    enum status status = store_index_lock(store, err);
+    if (status == OK)
+        status = store_model_use(store, "test", "f00d", DIM, &model, err);
+    if (status == OK)
+        status = store_put_results(store, model, results, 4, err);
+    char *gone = (char *)"/p/d";
+    if (status == OK)
+        status = store_forget_paths(store, &gone, 1, err);
+    if (status == OK)
+        status = store_matrix_load(store, model, &m, err);
+    if (status == OK) {
+        struct store_label labels[] = {{m.photo_ids[0], "one", 1, 1, false, probabilities},
+                                       {m.photo_ids[1], NULL, 0, 0, true, probabilities}};
+        status = store_labels_replace(store, model, "{}", names, 2, labels, 2, err);
+    }
+    store_matrix_free(&m);
+    return status;
+}
+
+static enum status read_lists(struct store *store, struct err *err)
+{
+    struct store_model *models;
+    struct store_failure *failures;
+    char **paths;
+    size_t count;
+    enum status status = store_models(store, &models, &count, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(count, 1);
+    assert_int_equal(models[0].embeddings, 2);
+    free(models);
+    status = store_failures(store, &failures, &count, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(count, 1);
+    assert_string_equal(failures[0].reason, "why");
+    free(failures);
+    status = store_paths_under(store, "/p", &paths, &count, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(count, 3);
+    free(paths);
+    return OK;
+}
+
+static enum status read_all(struct store *store, struct err *err)
+{
+    struct store_matrix m = {0};
+    struct store_labels labels = {0};
+    struct store_summary summary;
+    int64_t model;
+    enum status status = store_model_use(store, "test", "f00d", DIM, &model, err);
+    if (status == OK)
+        status = store_matrix_load(store, model, &m, err);
+    if (status == OK)
+        status = store_labels_load(store, model, &m, &labels, err);
+    if (status == OK) {
+        assert_int_equal(m.count, 2);
+        assert_string_equal(m.paths[1], "/p/b");
+        assert_string_equal(labels.categories[0], "one");
+        assert_null(labels.categories[1]);
+    }
+    store_labels_free(&labels);
+    store_matrix_free(&m);
+    if (status == OK)
+        status = store_summarize(store, &summary, err);
+    return status == OK ? read_lists(store, err) : status;
+}
+
+static enum status session(const char *library, struct err *err)
+{
+    struct store *store;
+    enum status status = store_open(&store, library, STORE_WRITE, err);
+    if (status == OK)
+        status = write_all(store, err);
+    store_close(store);
+    if (status == OK)
+        status = store_open(&store, library, STORE_READ, err);
+    if (status == OK) {
+        status = read_all(store, err);
+        store_close(store);
+    }
+    return status;
+}
+
+/* An empty file, which becomes a library. */
+static void begin_anew(const char *library)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal", ".lock"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        char path[4200];
+        snprintf(path, sizeof path, "%s%s", library, suffixes[i]);
+        unlink(path);
+    }
+    write_text(library, "", 0);
+}
+
+static void run(bool all_that_follow, uint32_t stride)
+{
+    struct err err;
+    char *dir = scratch_make();
+    char library[4096];
+    snprintf(library, sizeof library, "%s", at(dir, "library.fovea"));
+    enum status status = ERR_MEMORY;
+    long n = 0, rounds = 0;
+    random_start();
+    /* A single failure that SQLite can do without (a cache) is none to the session: go on until the
+     * countdown is not used up. */
+    for (bool reached = true; reached;) {
+        if (rounds++ % 2 == 0)
+            begin_anew(library);
+        err = (struct err){.text = ""};
+        forever = all_that_follow;
+        countdown = n += 1 + random_below(stride);
+        status = session(library, &err);
+        reached = forever ? countdown == 1 : countdown == 0;
+        countdown = 0;
+        if (status != OK && (status != ERR_MEMORY || !*err.text))
+            fail_msg("allocation %ld: status %d, %s", n, (int)status, err.text);
+        if (rounds % 16 == 0) /* with memory it works again, on the library as it was left */
+            assert_ok(session(library, &err));
+    }
+    assert_int_equal(status, OK);
+    assert_true(rounds > 100);
+    print_message("%ld of %ld allocations\n", rounds, n);
+    scratch_remove(dir);
+}
+
+static void test_one_allocation_fails(void **state)
+{
+    run(false, 3);
+}
+
+static void test_memory_runs_out(void **state)
+{
+    run(true, 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_allocation_fails),
+        cmocka_unit_test(test_memory_runs_out),
+    };
+    return cmocka_run_group_tests(tests, wrap_sqlite, NULL);
+}
