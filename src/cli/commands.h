@@ -16,7 +16,8 @@
     X(embed)                                                                                       \
     X(tokenize)                                                                                    \
     X(preprocess)                                                                                  \
-    X(model)
+    X(model)                                                                                       \
+    X(bench)
 
 #define COMMAND_DECLARE(name) extern const struct command command_##name;
 COMMANDS(COMMAND_DECLARE)

@@ -52,7 +52,23 @@ static enum status open_weights(struct model *m, const char *dir, struct err *er
     return status;
 }
 
-/* Cheap: the contents of the tensors are not read. */
+/* A sample of every tensor: two checkpoints of one architecture have the same header and size, and
+ * differ in all their weights. Reading gigabytes to tell them apart would cost more than a search.
+ */
+static XXH128_hash_t sample_weights(const struct safetensors *file)
+{
+    enum { SAMPLE = 64 };
+    size_t count;
+    const struct tensor_view *all = safetensors_all(file, &count);
+    XXH128_hash_t hash = XXH3_128bits(NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = all[i].size_bytes < SAMPLE ? all[i].size_bytes : SAMPLE;
+        const uint8_t *middle = (const uint8_t *)all[i].data + (all[i].size_bytes - n) / 2;
+        hash = XXH3_128bits_withSeed(middle, n, hash.low64 ^ hash.high64);
+    }
+    return hash;
+}
+
 static void fingerprint(struct model *m, const struct file_bytes *config)
 {
     size_t header_size;
@@ -62,6 +78,7 @@ static void fingerprint(struct model *m, const struct file_bytes *config)
         XXH3_128bits(config->data, config->size),
         XXH3_128bits(header, header_size),
         XXH3_128bits(&size, sizeof size),
+        sample_weights(m->file),
     };
     XXH128_hash_t h = XXH3_128bits(parts, sizeof parts);
     snprintf(m->info.fingerprint, sizeof m->info.fingerprint, "%016llx%016llx",
@@ -136,23 +153,44 @@ static enum status open_tokenizer(struct model *m, const char *dir, struct err *
 
 /* ---- the model --------------------------------------------------------------------------- */
 
-static enum status load_towers(struct model *m, const char *dir, int threads, struct err *err)
+/* Everything that can be wrong with the weights is found here; loading them comes later. */
+static enum status check_weights(struct model *m, const char *dir, int threads, struct err *err)
 {
     const struct weights_options options = {.image = (m->towers & MODEL_IMAGE) != 0,
                                             .text = (m->towers & MODEL_TEXT) != 0,
                                             .threads = threads};
-    struct weights w;
-    enum status status = weights_open(&w, m->file, m->ops, &m->config, &options, err);
+    enum status status = weights_open(&m->weights, m->file, m->ops, &m->config, &options, err);
     if (status == OK)
-        status = read_logit_scale(m, &w, err);
+        status = read_logit_scale(m, &m->weights, err);
     if (status == OK && options.text)
         status = open_tokenizer(m, dir, err);
-    if (status == OK && options.image)
-        status = vision_load(&m->vision, &w, &m->config, err);
-    if (status == OK && options.text)
-        status = text_load(&m->text, &w, &m->config, err);
-    m->info.packed_bytes = w.packed_bytes;
     return status;
+}
+
+enum status model_load(const struct model *model, unsigned towers, struct err *err)
+{
+    /* Callers share a model that does not change; that its towers are packed at the first use, and
+     * not at opening, is nobody's business but this function's. */
+    struct model *m = (struct model *)(uintptr_t)model;
+    pthread_mutex_lock(&m->lock);
+    unsigned missing = towers & ~m->loaded;
+    enum status status = OK;
+    if (missing & MODEL_IMAGE)
+        status = vision_load(&m->vision, &m->weights, &m->config, err);
+    if (status != OK)
+        vision_close(&m->vision);
+    else
+        m->loaded |= missing & MODEL_IMAGE;
+    if (status == OK && (missing & MODEL_TEXT)) {
+        status = text_load(&m->text, &m->weights, &m->config, err);
+        if (status != OK)
+            text_close(&m->text);
+        else
+            m->loaded |= MODEL_TEXT;
+    }
+    m->info.packed_bytes = m->weights.packed_bytes;
+    pthread_mutex_unlock(&m->lock);
+    return status == OK ? OK : err_prefix(err, "%s", m->name);
 }
 
 static enum status set_name(struct model *m, const struct model_options *options, struct err *err)
@@ -169,6 +207,7 @@ enum status model_open(struct model **out, const struct model_options *options, 
     *out = NULL;
     if (!m)
         return err_no_memory(err, "a model", sizeof *m);
+    pthread_mutex_init(&m->lock, NULL);
     m->towers = options->towers ? options->towers : MODEL_BOTH;
     enum status status = set_name(m, options, err);
     if (status == OK)
@@ -178,8 +217,8 @@ enum status model_open(struct model **out, const struct model_options *options, 
     if (status == OK)
         status = open_weights(m, options->dir, err);
     if (status == OK) {
-        status = load_towers(m, options->dir, options->threads > 0 ? options->threads : cpu_cores(),
-                             err);
+        status = check_weights(m, options->dir,
+                               options->threads > 0 ? options->threads : cpu_cores(), err);
         if (status != OK)
             err_prefix(err, "%s", options->dir);
     }
@@ -189,7 +228,7 @@ enum status model_open(struct model **out, const struct model_options *options, 
         m->info.image_size = m->config.vision.image_size;
         m->info.image_tokens = m->config.vision.tokens;
         m->info.context_length = m->config.text.context_length;
-        m->info.image_flops = (m->towers & MODEL_IMAGE) ? vision_flops(&m->vision) : 0;
+        m->info.image_flops = vision_flops(&m->config.vision, m->config.embed_dim);
         m->info.preprocess = m->config.preprocess;
     }
     file_bytes_free(&config);
@@ -209,6 +248,7 @@ void model_close(struct model *m)
     text_close(&m->text);
     tokenizer_close(m->tokenizer);
     safetensors_close(m->file);
+    pthread_mutex_destroy(&m->lock);
     free(m->name);
     free(m);
 }

@@ -2,7 +2,9 @@
  *
  * A CLIP model and the sessions that run it.
  *
- * A model is opened once, is read-only from then on and may be shared by any number of threads. A
+ * A model is opened once, is read-only from then on and may be shared by any number of threads.
+ * Opening checks everything that can be wrong with the files; the weights of a tower are packed
+ * when the first session needs them, so that opening is cheap where nothing has to be computed. A
  * session is one thread's way to run it: it owns every byte of scratch, sized at open from the
  * model's config and the largest batch, so that a forward pass cannot fail for memory.
  */
@@ -23,20 +25,21 @@ enum model_towers { MODEL_IMAGE = 1, MODEL_TEXT = 2, MODEL_BOTH = 3 };
 struct model_options {
     const char *dir;  /* folder with open_clip_config.json and open_clip_model.safetensors */
     const char *name; /* how the user calls it; the folder's name when NULL */
-    enum model_towers towers; /* only these are loaded; 0 means both */
+    enum model_towers towers; /* only these may be used; 0 means both */
     int threads;              /* for packing the weights; 0 means all cores */
 };
 
 struct model_info {
     const char *name;
-    char fingerprint[33]; /* hex of XXH3-128 over the config and the weights file's header, size */
+    char fingerprint[33]; /* hex of XXH3-128 over the config, the weights file's header and size,
+                             and a sample of every tensor */
     int embed_dim;        /* D */
     int image_size;       /* S */
     int image_tokens;     /* rows of the image tower per picture: class token and patches */
     int context_length;   /* T */
     float logit_scale;    /* exp() applied; 100 where the checkpoint has none */
     double image_flops;   /* multiply-adds count 2, of one picture, matrix products only */
-    size_t packed_bytes;  /* weights held in memory */
+    size_t packed_bytes;  /* weights held in memory so far */
     struct preprocess preprocess;
 };
 

@@ -9,17 +9,27 @@
 #include "clip/safetensors.h"
 #include "clip/text.h"
 #include "clip/vision.h"
+#include "clip/weights.h"
+
+#include <pthread.h>
 
 struct model {
     struct model_info info;
     char *name;
-    enum model_towers towers;
+    enum model_towers towers; /* that may be used */
     const struct tensor_ops *ops;
     struct model_config config;
-    struct safetensors *file; /* stays open for the token table */
-    struct vision vision;     /* zeroed when not loaded */
-    struct text text;
+    struct safetensors *file;    /* stays open for the token table */
     struct tokenizer *tokenizer; /* of MODEL_TEXT */
+
+    pthread_mutex_t lock;   /* guards the loading of what follows */
+    struct weights weights; /* checked when the model was opened */
+    unsigned loaded;        /* towers that have been packed */
+    struct vision vision;   /* zeroed when not loaded; read-only from then on */
+    struct text text;
 };
+
+/* Packs those of the towers that have not been packed yet. Any number of threads may call it. */
+MUST_USE enum status model_load(const struct model *, unsigned towers, struct err *err);
 
 #endif

@@ -64,6 +64,10 @@ enum status session_open(struct session **out, const struct model *m,
     enum status status = check_options(m, o, err);
     if (status != OK)
         return status;
+    status =
+        model_load(m, (o->image_batch ? MODEL_IMAGE : 0u) | (o->text_batch ? MODEL_TEXT : 0u), err);
+    if (status != OK)
+        return status;
     struct session *s = calloc(1, sizeof *s);
     if (!s)
         return err_no_memory(err, "a session", sizeof *s);

@@ -288,11 +288,11 @@ enum status transformer_run(const struct transformer *t, struct runner *runner,
     return OK;
 }
 
-double transformer_flops(const struct transformer *t, int tokens)
+double transformer_flops(const struct transformer_config *t, bool pools, int tokens)
 {
-    double w = t->config.width, mlp = t->config.mlp_width, n = tokens;
+    double w = t->width, mlp = t->mlp_width, n = tokens;
     double token = 4 * w * w + 2 * w * mlp; /* q k v out, fc proj */
     double full = n * token + 2 * n * n * w;
-    double last = t->pools ? 2 * n * w * w + (token - 2 * w * w) + 2 * n * w : full;
-    return 2 * (full * (t->config.layers - 1) + last);
+    double last = pools ? 2 * n * w * w + (token - 2 * w * w) + 2 * n * w : full;
+    return 2 * (full * (t->layers - 1) + last);
 }

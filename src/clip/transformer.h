@@ -78,6 +78,6 @@ MUST_USE enum status transformer_run(const struct transformer *, struct runner *
 
 /* Multiplications and additions of the matrix products of a picture or text of `tokens` tokens,
  * attention's included. */
-double transformer_flops(const struct transformer *, int tokens);
+double transformer_flops(const struct transformer_config *, bool pools, int tokens);
 
 #endif

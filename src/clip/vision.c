@@ -163,10 +163,10 @@ enum status vision_run(const struct vision *v, struct runner *runner,
     return status;
 }
 
-double vision_flops(const struct vision *v)
+double vision_flops(const struct vision_config *v, int embed_dim)
 {
-    double side = v->config.patch_size, width = v->config.transformer.width;
-    double cells = v->config.tokens - 1;
-    return transformer_flops(&v->transformer, v->config.tokens) +
-           2 * cells * 3 * side * side * width + 2 * width * v->embed_dim;
+    double side = v->patch_size, width = v->transformer.width;
+    double cells = v->tokens - 1;
+    return transformer_flops(&v->transformer, v->pool == VISION_POOL_TOKEN, v->tokens) +
+           2 * cells * 3 * side * side * width + 2 * width * embed_dim;
 }

@@ -41,6 +41,6 @@ MUST_USE enum status vision_run(const struct vision *, struct runner *,
                                 const struct vision_scratch *, const uint8_t *pixels, int n,
                                 float *out, struct tap tap, struct err *err);
 
-double vision_flops(const struct vision *);
+double vision_flops(const struct vision_config *, int embed_dim);
 
 #endif

@@ -243,7 +243,8 @@ void rewrite_weights(const char *from, const char *to, const struct rewrite *how
     fwrite(str_text(&header), 1, header.size, f);
     for (size_t i = 0; i < count; i++)
         write_tensor(f, &all[i], how, &kernels);
-    need(fclose(f) == 0 ? f : NULL, to);
+    bool written = !ferror(f) && fclose(f) == 0;
+    need(written ? &length : NULL, to);
     str_free(&header);
     safetensors_close(st);
 }

@@ -358,6 +358,18 @@ static void test_a_picture_finds_itself(void **state)
     store_matrix_free(&matrix);
 }
 
+/* Two checkpoints of one architecture are two models, though every size is the same. */
+static void test_fingerprints_tell_weights_apart(void **state)
+{
+    struct err err = {0};
+    struct model *other = NULL;
+    const struct model_options options = {.dir = in_dir("other"), .name = "test/model"};
+    assert_int_equal(model_synth(in_dir("config.json"), 8, in_dir("other"), &err), OK);
+    assert_int_equal(model_open(&other, &options, &err), OK);
+    assert_string_not_equal(model_info(other)->fingerprint, model_info(fx.model)->fingerprint);
+    model_close(other);
+}
+
 #define INDEX_TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
 
 int main(void)
@@ -374,6 +386,7 @@ int main(void)
         INDEX_TEST(test_a_second_indexer_is_told),
         INDEX_TEST(test_vectors_do_not_depend_on_workers),
         INDEX_TEST(test_a_picture_finds_itself),
+        INDEX_TEST(test_fingerprints_tell_weights_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
