@@ -83,18 +83,24 @@ static void put_left(struct str *out, const struct option *o)
         str_format(out, " %s", o->argument);
 }
 
+/* The help, and in parentheses what is accepted and what holds without the option:
+ * "how many (1 to 1000; default: 12)". */
 static void put_right(struct str *out, const struct option *o)
 {
+    struct str values = str_new(1024);
+    for (int i = 0; o->choices && o->choices[i]; i++)
+        str_format(&values, "%s%s", i ? ", " : "", o->choices[i]);
+    if (o->kind == OPTION_INT || o->kind == OPTION_DOUBLE)
+        str_format(&values, "%.10g to %.10g", o->min, o->max);
+    if (o->fallback)
+        str_format(&values, "%sdefault: %s", values.size ? "; " : "", o->fallback);
     str_clear(out);
     str_put(out, o->help);
     if (o->kind == OPTION_STRINGS)
         str_put(out, "; may be repeated");
-    for (int i = 0; o->choices && o->choices[i]; i++)
-        str_format(out, "%s%s", i ? ", " : ": ", o->choices[i]);
-    if (o->kind == OPTION_INT || o->kind == OPTION_DOUBLE)
-        str_format(out, ", %g to %g", o->min, o->max);
-    if (o->fallback)
-        str_format(out, " (default: %s)", o->fallback);
+    if (values.size)
+        str_format(out, " (%s)", str_text(&values));
+    str_free(&values);
 }
 
 static void put_options(struct str *out, const struct option *options)

@@ -164,7 +164,7 @@ static enum status set_double(const struct option *o, const char *value, double 
     double number = strtod(value, &end);
     if (end == value || *end || !isfinite(number) || number < o->min || number > o->max) {
         char accepted[96];
-        snprintf(accepted, sizeof accepted, "a number from %g to %g", o->min, o->max);
+        snprintf(accepted, sizeof accepted, "a number from %.10g to %.10g", o->min, o->max);
         return bad_value(o, value, accepted, err);
     }
     *out = number;
