@@ -247,6 +247,13 @@ static void mean_rows(struct runner *r, float *y, const float *x, int n, int str
     }
 }
 
+static enum status measure_product(double *seconds, const int mnk[3], int calls, int threads,
+                                   struct err *err)
+{
+    const struct gemm_shape shape = {.m = mnk[0], .n = mnk[1], .k = mnk[2]};
+    return gemm->measure(seconds, &shape, calls, threads, err);
+}
+
 /* ---- the table --------------------------------------------------------------------------- */
 
 static const struct tensor_ops ops = {
@@ -269,6 +276,7 @@ static const struct tensor_ops ops = {
     .text_tokens = text_tokens,
     .gather_rows = gather_rows,
     .mean_rows = mean_rows,
+    .measure_product = measure_product,
 };
 
 enum status tensor_cpu(const struct tensor_ops **out, struct err *err)

@@ -139,6 +139,10 @@ struct tensor_ops {
     /* y[i] = mean of rows first .. first + count - 1 of x[i]; x: [n, stride_rows, width]. */
     void (*mean_rows)(struct runner *, float *y, const float *x, int n, int stride_rows, int first,
                       int count, int width);
+
+    /* For the bench: seconds of `calls` bare products [m, k] x [k, n] by the library itself. */
+    enum status (*measure_product)(double *seconds, const int mnk[3], int calls, int threads,
+                                   struct err *err);
 };
 
 /* The CPU backend; chooses kernels and the library for matrix products on the first call.

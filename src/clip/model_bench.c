@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See model_bench.h. The shapes are those that vision.c and transformer.c run, the last block that
+ * pools with its fewer rows.
+ */
+#include "clip/model_bench.h"
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "clip/model_internal.h"
+
+#include <stdlib.h>
+
+enum { SHAPES_MAX = 16 };
+
+struct product {
+    int m, n, k;
+    int calls; /* in one pass */
+};
+
+struct products {
+    struct product list[SHAPES_MAX];
+    int count;
+};
+
+static void add(struct products *p, int m, int n, int k, int calls)
+{
+    if (calls > 0)
+        p->list[p->count++] = (struct product){m, n, k, calls};
+}
+
+static struct products products_of(const struct vision *v, int batch)
+{
+    const struct transformer_config *t = &v->config.transformer;
+    struct products p = {0};
+    int rows = batch * v->config.tokens, w = t->width;
+    int whole = t->layers - (v->transformer.pools ? 1 : 0);
+    int side = v->config.patch_size;
+    add(&p, batch * (v->config.tokens - 1), w, 3 * side * side, 1);
+    add(&p, rows, 3 * w, w, whole);
+    add(&p, rows, w, w, whole);
+    add(&p, rows, t->mlp_width, w, whole);
+    add(&p, rows, w, t->mlp_width, whole);
+    if (v->transformer.pools) {
+        add(&p, rows, 2 * w, w, 1);
+        add(&p, batch, w, w, 2);
+        add(&p, batch, t->mlp_width, w, 1);
+        add(&p, batch, w, t->mlp_width, 1);
+    }
+    add(&p, batch, v->embed_dim, w, 1);
+    return p;
+}
+
+static enum status measure_products(double *seconds, double *flops, const struct products *p,
+                                    const struct tensor_ops *ops, int threads, struct err *err)
+{
+    enum status status = OK;
+    *seconds = *flops = 0;
+    for (int i = 0; i < p->count && status == OK; i++) {
+        const struct product *one = &p->list[i];
+        double took = 0;
+        status =
+            ops->measure_product(&took, (int[]){one->m, one->n, one->k}, one->calls, threads, err);
+        *seconds += took;
+        *flops += 2.0 * one->m * one->n * one->k * one->calls;
+    }
+    return status;
+}
+
+static enum status run_rounds(struct session *s, const struct model *m, const uint8_t *pixels,
+                              float *vectors, double min_seconds, struct bench_tower *out,
+                              struct err *err)
+{
+    const struct products products = products_of(&m->vision, out->batch);
+    double end = clock_seconds() + min_seconds;
+    enum status status = session_encode_images(s, pixels, out->batch, vectors, err);
+    while (status == OK && (out->rounds < 2 || clock_seconds() < end)) {
+        double products_seconds = 0, start = clock_seconds();
+        status = session_encode_images(s, pixels, out->batch, vectors, err);
+        double tower_seconds = clock_seconds() - start;
+        if (status == OK)
+            status = measure_products(&products_seconds, &out->products_flops, &products, m->ops,
+                                      out->threads, err);
+        if (out->rounds == 0 || tower_seconds < out->tower_seconds)
+            out->tower_seconds = tower_seconds;
+        if (out->rounds == 0 || products_seconds < out->products_seconds)
+            out->products_seconds = products_seconds;
+        out->rounds++;
+    }
+    return status;
+}
+
+enum status bench_image_tower(const struct model *m, int batch, int threads, double min_seconds,
+                              struct bench_tower *out, struct err *err)
+{
+    struct session *s = NULL;
+    size_t side = (size_t)m->info.image_size, image = side * side * 3;
+    *out = (struct bench_tower){.batch = batch, .threads = threads > 0 ? threads : cpu_cores()};
+    const struct session_options options = {.threads = out->threads, .image_batch = batch};
+    enum status status = session_open(&s, m, &options, err);
+    if (status != OK)
+        return status;
+    uint8_t *pixels = malloc((size_t)batch * image);
+    float *vectors = malloc((size_t)batch * (size_t)m->info.embed_dim * sizeof *vectors);
+    if (!pixels || !vectors) {
+        status = err_no_memory(err, "a benchmark", (size_t)batch * image);
+        goto out;
+    }
+    for (size_t i = 0; i < (size_t)batch * image; i++)
+        pixels[i] = (uint8_t)(i * 2654435761u >> 24);
+    out->tower_flops = m->info.image_flops * batch;
+    status = run_rounds(s, m, pixels, vectors, min_seconds, out, err);
+out:
+    free(pixels);
+    free(vectors);
+    session_close(s);
+    return status;
+}
+
+double bench_rate_ratio(const struct bench_tower *b)
+{
+    return b->tower_flops / b->tower_seconds / (b->products_flops / b->products_seconds);
+}
+
+double bench_time_ratio(const struct bench_tower *b)
+{
+    return b->products_seconds / b->tower_seconds;
+}

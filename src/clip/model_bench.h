@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How close the image tower comes to what the matrix library can do on this machine: the tower and
+ * the bare products of the same shapes, measured in turns in one run, so that noise and clock
+ * speeds hit both. What `fovea bench` prints.
+ */
+#ifndef FOVEA_CLIP_MODEL_BENCH_H
+#define FOVEA_CLIP_MODEL_BENCH_H
+
+#include "base/status.h"
+#include "clip/model.h"
+
+struct bench_tower {
+    int batch, threads, rounds;
+    double tower_seconds;    /* of a batch, the fastest round */
+    double products_seconds; /* of a batch: every linear layer as one call of the library with its
+                              * own threads, packed weights, no bias, activation or residual */
+    double tower_flops;      /* of a batch, matrix products, attention's included */
+    double products_flops;   /* of a batch, linear layers alone */
+};
+
+/* (tower_flops / tower_seconds) / (products_flops / products_seconds) */
+double bench_rate_ratio(const struct bench_tower *);
+/* products_seconds / tower_seconds: stricter, as attention counts for nothing. */
+double bench_time_ratio(const struct bench_tower *);
+
+/* threads: 0 for all cores. Runs for at least min_seconds and two rounds. */
+MUST_USE enum status bench_image_tower(const struct model *, int batch, int threads,
+                                       double min_seconds, struct bench_tower *out,
+                                       struct err *err);
+
+#endif
