@@ -6,7 +6,6 @@
  */
 #include "store/store_ops.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

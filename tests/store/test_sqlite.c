@@ -6,12 +6,16 @@
  */
 #include "fixture.h"
 
+#include "store/index_lock.h"
 #include "store/migrations.h"
 
+#include <sched.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,6 +209,36 @@ static void test_newer_and_older(void **state)
     assert_fails(store_open(&store, p->library, STORE_READ, &err), ERR_UNSUPPORTED, "older");
 }
 
+/* Several processes open a new library at the same moment. */
+static void test_made_once(void **state)
+{
+    struct place *p = *state;
+    enum { PROCESSES = 4 };
+    pid_t children[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            struct err err;
+            struct store *store;
+            enum status status = store_open(&store, p->library, STORE_WRITE, &err);
+            if (status != OK)
+                print_error("%s\n", err.text);
+            store_close(store);
+            _exit(status != OK);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    make_library(p->library, 3);
+    size_t photos;
+    struct err err;
+    assert_ok(read_library(p->library, &photos, &err));
+    assert_int_equal(photos, 3);
+}
+
 /* --- what lies beside it ------------------------------------------------------------------ */
 
 static void test_one_file_at_rest(void **state)
@@ -250,6 +284,53 @@ static void test_lock_follows_links(void **state)
     assert_fails(store_index_lock(b, &err), ERR_BUSY, "wait");
     store_close(b);
     store_close(a);
+}
+
+/* The lock file comes and goes, and processes that have opened it before it went must not take it
+ * for the lock: as tight a race as there can be. */
+static int race_for_lock(const char *library, atomic_int *inside, int rounds)
+{
+    while (rounds > 0) {
+        struct err err;
+        struct index_lock *lock;
+        enum status status = index_lock_open(&lock, library, &err);
+        if (status == ERR_BUSY) {
+            sched_yield();
+            continue;
+        }
+        if (status != OK || atomic_fetch_add(inside, 1) != 0)
+            return 1;
+        sched_yield();
+        if (atomic_fetch_sub(inside, 1) != 1)
+            return 2;
+        index_lock_close(lock);
+        rounds--;
+    }
+    return 0;
+}
+
+static void test_lock_file_comes_and_goes(void **state)
+{
+    struct place *p = *state;
+    enum { PROCESSES = 4, ROUNDS = 1500 };
+    atomic_int *inside =
+        mmap(NULL, sizeof *inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(inside != MAP_FAILED);
+    pid_t children[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(race_for_lock(p->library, inside, ROUNDS));
+    }
+    int failed = 0;
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        failed += status != 0;
+    }
+    munmap(inside, sizeof *inside);
+    assert_int_equal(failed, 0);
+    assert_int_equal(count_entries(p->dir), 0);
 }
 
 /* --- read-only places --------------------------------------------------------------------- */
@@ -433,92 +514,6 @@ static void test_damage_is_named(void **state)
     assert_fails(read_library(p->library, &photos, &err), ERR_FORMAT, "damaged");
 }
 
-/* --- migrations --------------------------------------------------------------------------- */
-
-static const char *const good_steps[] = {
-    "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1)",
-    "ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1",
-    "CREATE TABLE b AS SELECT x + y AS z FROM a; DROP TABLE a",
-};
-static const char *const bad_steps[] = {
-    "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1)",
-    "UPDATE a SET x = 2; INSERT INTO nowhere VALUES (1)",
-};
-
-static int number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    int value = sqlite3_column_int(stmt, 0);
-    sqlite3_finalize(stmt);
-    return value;
-}
-
-static void test_migrations(void **state)
-{
-    struct place *p = *state;
-    struct err err;
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(p->library, &db), SQLITE_OK);
-    for (int version = 1; version <= 3; version++) { /* as released one after the other */
-        struct migrations list = {good_steps, version};
-        if (version > 1)
-            assert_fails(migrations_check(db, p->library, &list, &err), ERR_UNSUPPORTED, "older");
-        assert_ok(migrations_apply(db, p->library, &list, &err));
-        assert_ok(migrations_apply(db, p->library, &list, &err)); /* nothing left to do */
-        assert_ok(migrations_check(db, p->library, &list, &err));
-        assert_int_equal(number(db, "PRAGMA user_version"), version);
-        assert_int_equal(number(db, "PRAGMA application_id"), LIBRARY_APPLICATION_ID);
-    }
-    assert_int_equal(number(db, "SELECT z FROM b"), 3);
-    struct migrations old = {good_steps, 2};
-    assert_fails(migrations_apply(db, p->library, &old, &err), ERR_UNSUPPORTED, "up to 2");
-    assert_fails(migrations_check(db, p->library, &old, &err), ERR_UNSUPPORTED, "version 3");
-    sqlite3_close(db);
-}
-
-static void test_failed_migration_is_undone(void **state)
-{
-    struct place *p = *state;
-    struct err err;
-    sqlite3 *db;
-    struct migrations list = {bad_steps, 2};
-    assert_int_equal(sqlite3_open(p->library, &db), SQLITE_OK);
-    assert_fails(migrations_apply(db, p->library, &list, &err), ERR_INTERNAL, "nowhere");
-    assert_true(sqlite3_get_autocommit(db));
-    assert_int_equal(number(db, "PRAGMA user_version"), 1);
-    assert_int_equal(number(db, "SELECT x FROM a"), 1);
-    sqlite3_close(db);
-}
-
-/* Several processes open a new library at the same moment. */
-static void test_made_once(void **state)
-{
-    struct place *p = *state;
-    enum { PROCESSES = 4 };
-    pid_t children[PROCESSES];
-    for (int i = 0; i < PROCESSES; i++) {
-        children[i] = fork();
-        if (children[i] == 0) {
-            struct err err;
-            struct store *store;
-            enum status status = store_open(&store, p->library, STORE_WRITE, &err);
-            if (status != OK)
-                print_error("%s\n", err.text);
-            store_close(store);
-            _exit(status != OK);
-        }
-    }
-    for (int i = 0; i < PROCESSES; i++) {
-        int status;
-        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-        assert_int_equal(status, 0);
-    }
-    make_library(p->library, 3);
-    assert_int_equal(reads_three(p), 0);
-}
-
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -529,12 +524,11 @@ int main(void)
         TEST(test_newer_and_older),
         TEST(test_one_file_at_rest),
         TEST(test_lock_follows_links),
+        TEST(test_lock_file_comes_and_goes),
         TEST(test_read_only_folder),
         TEST(test_read_only_folder_with_a_log),
         TEST(test_damaged_libraries),
         TEST(test_damage_is_named),
-        TEST(test_migrations),
-        TEST(test_failed_migration_is_undone),
         TEST(test_made_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
