@@ -239,7 +239,7 @@ static enum status run(const void *arguments, struct err *err)
     enum status status = image_room_open(err);
     if (status != OK)
         return status;
-    status = library_open(&store, args->library, STORE_WRITE, err);
+    status = library_open(&store, args->library, STORE_WRITE, true, err);
     if (status == OK)
         status = library_index_model_open(store, args->model, &model, err);
     if (status == OK) {

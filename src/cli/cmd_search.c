@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOOR_NOT_SET (-2.0) /* below any cosine */
-
 struct search_args {
     const char *library, *model, *category;
     struct operands phrases, images, unwanted;
@@ -39,12 +37,12 @@ static const struct option options[] = {
      .kind = OPTION_STRINGS,
      .argument = "FILE",
      .offset = offsetof(struct search_args, images),
-     .help = "a picture to find the like of; may be repeated"},
+     .help = "a picture to find the like of"},
     {.name = "not",
      .kind = OPTION_STRINGS,
      .argument = "TEXT",
      .offset = offsetof(struct search_args, unwanted),
-     .help = "a phrase to stay away from; may be repeated"},
+     .help = "a phrase to stay away from"},
     {.name = "limit",
      .short_name = 'n',
      .kind = OPTION_INT,
@@ -153,7 +151,7 @@ static enum status open_work(struct work *work, const struct search_args *args, 
 {
     enum status status = query_list_open(&work->query, args, err);
     if (status == OK)
-        status = library_open(&work->store, args->library, STORE_READ, err);
+        status = library_open(&work->store, args->library, STORE_READ, false, err);
     enum model_towers towers = search_towers(work->query.parts, work->query.count);
     if (status == OK)
         status = library_model_open(work->store, args->model, towers, &work->model, &work->model_id,
@@ -208,10 +206,12 @@ static enum status search(struct work *work, const struct search_args *args, str
                       work->vector, limit, 0, work->hits, &work->found, err);
     if (status != OK)
         return status;
-    work->floor = args->floor > FLOOR_NOT_SET
-                      ? (float)args->floor
-                      : search_default_floor(work->query.parts, work->query.count);
+    work->floor = isnan(args->floor) ? search_default_floor(work->query.parts, work->query.count)
+                                     : (float)args->floor;
     work->strong = query_apply_floor(work->hits, &work->found, work->floor);
+    /* A stored vector is float16 and its length only nearly 1; a cosine above 1 would puzzle. */
+    for (size_t i = 0; i < work->found; i++)
+        work->hits[i].score = fminf(work->hits[i].score, 1);
     work->elapsed_ms = (clock_seconds() - start) * 1e3;
     return OK;
 }

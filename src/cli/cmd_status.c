@@ -81,17 +81,30 @@ static void print_errors(const struct contents *c)
         output_text("every file could be read\n");
 }
 
+/* "3.2 GB", in steps of 1000. */
+static void print_size(int64_t bytes)
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    double size = (double)bytes;
+    size_t unit = 0;
+    for (; size >= 1000 && unit < sizeof units / sizeof *units - 1; unit++)
+        size /= 1000;
+    output_format("%.*f %s", unit > 0, size, units[unit]);
+}
+
 static void print_summary(const struct contents *c)
 {
     const struct store_summary *s = &c->summary;
-    output_format("%lld photographs (%.1f GB) in %lld files; %lld classified\n",
-                  (long long)s->photos, (double)s->file_bytes / 1e9, (long long)s->files,
+    output_format("%lld photographs (", (long long)s->photos);
+    print_size(s->file_bytes);
+    output_format(") in %lld files; %lld classified\n", (long long)s->files,
                   (long long)s->labelled);
     for (size_t i = 0; i < c->model_count; i++)
         output_format("model %s: %lld of %lld photographs, %d dimensions\n", c->models[i].name,
                       (long long)c->models[i].embeddings, (long long)s->photos, c->models[i].dim);
-    output_format("library: %.1f MB, schema %d\n", (double)s->library_bytes / 1e6,
-                  s->schema_version);
+    output_text("library: ");
+    print_size(s->library_bytes);
+    output_format(", schema %d\n", s->schema_version);
     if (c->failure_count)
         output_format("%zu files could not be read; `fovea status --errors` says why\n",
                       c->failure_count);
@@ -102,7 +115,7 @@ static enum status run(const void *arguments, struct err *err)
     const struct status_args *args = arguments;
     struct store *store = NULL;
     struct contents contents = {0};
-    enum status status = library_open(&store, args->library, STORE_READ, err);
+    enum status status = library_open(&store, args->library, STORE_READ, false, err);
     if (status == OK)
         status = read_contents(store, &contents, err);
     if (status == OK && args->json)

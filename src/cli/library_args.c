@@ -8,9 +8,11 @@
 #include "base/file.h"
 #include "cli/model_args.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PATH_LIMIT (1 << 16)
 
@@ -29,16 +31,17 @@ static enum status library_path(struct str *out, const char *given, struct err *
 }
 
 enum status library_open(struct store **out, const char *library, enum store_mode mode,
-                         struct err *err)
+                         bool may_create, struct err *err)
 {
     *out = NULL;
+    struct stat st;
     struct str path = str_new(PATH_LIMIT);
     enum status status = library_path(&path, library, err);
+    if (status == OK && !may_create && stat(str_text(&path), &st) != 0 && errno == ENOENT)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "there is no library at %s; `fovea index DIR` makes one", str_text(&path));
     if (status == OK)
         status = store_open(out, str_text(&path), mode, err);
-    if (status == ERR_NOT_FOUND && mode == STORE_READ)
-        err_set(err, ERR_NOT_FOUND, "there is no library at %s; `fovea index DIR` makes one",
-                str_text(&path));
     str_free(&path);
     return status;
 }
@@ -80,6 +83,12 @@ static enum status find_in_library(const struct store_model *models, size_t coun
         *model_id = models[i].id;
         return OK;
     }
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(models[i].name, info->name) == 0)
+            return err_set(err, ERR_NOT_FOUND,
+                           "the files of the model %s have changed since the library was indexed "
+                           "with it; `fovea index DIR` brings the library up to date",
+                           info->name);
     struct str names = str_new(ERR_TEXT_MAX);
     for (size_t i = 0; i < count; i++)
         str_format(&names, "%s%s", i ? ", " : "", models[i].name);

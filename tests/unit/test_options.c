@@ -20,7 +20,7 @@
 struct toy_args {
     struct operands files, words;
     const char *name, *must;
-    double weight;
+    double weight, limit;
     uint64_t seed;
     int count, colour;
     bool loud, quick;
@@ -57,6 +57,13 @@ static const struct option toy_options[] = {
      .min = 0,
      .max = 1,
      .help = "how heavy"},
+    {.name = "limit",
+     .kind = OPTION_DOUBLE,
+     .argument = "X",
+     .offset = offsetof(struct toy_args, limit),
+     .min = -1,
+     .max = 1,
+     .help = "how far"},
     {.name = "seed",
      .kind = OPTION_SEED,
      .argument = "N",
@@ -128,6 +135,7 @@ static void test_defaults(void **state)
     assert_null(a.name);
     assert_int_equal(a.count, 3);
     assert_true(a.weight == 0.5);
+    assert_true(isnan(a.limit));
     assert_int_equal(a.colour, 1);
     assert_int_equal(a.seed, 0);
     assert_false(a.loud);
