@@ -104,7 +104,7 @@ static enum status measure_index(struct bench *b, const char *const *roots, size
     char path[128];
     snprintf(path, sizeof path, "%s/library%d.db", b->dir, round);
     struct store *store = NULL;
-    struct index_report report;
+    struct index_report report = {0};
     const struct index_options how = {.roots = roots,
                                       .root_count = root_count,
                                       .threads = b->out->threads,
