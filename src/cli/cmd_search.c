@@ -261,7 +261,9 @@ static enum status run(const void *arguments, struct err *err)
 {
     const struct search_args *args = arguments;
     struct work work = {0};
-    enum status status = image_room_open(err);
+    /* Loading libvips' modules takes longer than a search: only where there is a picture. */
+    bool decodes = args->images.count > 0;
+    enum status status = decodes ? image_room_open(err) : OK;
     if (status != OK)
         return status;
     status = open_work(&work, args, err);
@@ -272,7 +274,8 @@ static enum status run(const void *arguments, struct err *err)
     else if (status == OK)
         print_hits(&work);
     close_work(&work);
-    image_room_close();
+    if (decodes)
+        image_room_close();
     return status;
 }
 
