@@ -201,6 +201,7 @@ static bool decode(struct pipeline *p, const struct found_file *file, struct slo
     }
     if (status != OK) {
         done->kind = DONE_FAILED;
+        done->transient = status == ERR_IO || status == ERR_NOT_FOUND || status == ERR_MEMORY;
         memcpy(done->failure, err.text, sizeof done->failure);
     }
     if (done->kind != DONE_VECTOR) {
