@@ -14,6 +14,7 @@
 #include "clip/synth.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,9 +124,54 @@ static void test_refuses(void **state)
     fovea_model_close(NULL);
 }
 
+struct user {
+    const struct fovea_model *model;
+    pthread_t thread;
+    enum fovea_status status;
+    float text[24], picture[24];
+};
+
+static void *use_model(void *arg)
+{
+    static const uint8_t pixels[32 * 32 * 3] = {200, 100, 50};
+    const struct fovea_picture picture = {pixels, 32, 32, 32 * 3};
+    struct user *u = arg;
+    struct fovea_session *session;
+    u->status = fovea_session_open(&session, u->model, 1, NULL);
+    if (u->status == FOVEA_OK)
+        u->status = fovea_embed_text(session, "a red kite", FOVEA_RAW, u->text, NULL);
+    if (u->status == FOVEA_OK)
+        u->status = fovea_embed_picture(session, &picture, FOVEA_RAW, u->picture, NULL);
+    fovea_session_close(session);
+    return NULL;
+}
+
+/* Whoever comes first loads the weights; all get the same vectors. */
+static void test_one_model_and_many_threads(void **state)
+{
+    enum { USERS = 6 };
+    struct fovea_model *model;
+    struct user users[USERS];
+    assert_int_equal(fovea_model_open(&model, folder, NULL), FOVEA_OK);
+    for (int i = 0; i < USERS; i++) {
+        users[i] = (struct user){.model = model};
+        assert_int_equal(pthread_create(&users[i].thread, NULL, use_model, &users[i]), 0);
+    }
+    for (int i = 0; i < USERS; i++)
+        pthread_join(users[i].thread, NULL);
+    for (int i = 0; i < USERS; i++) {
+        assert_int_equal(users[i].status, FOVEA_OK);
+        assert_memory_equal(users[i].text, users[0].text, sizeof users[0].text);
+        assert_memory_equal(users[i].picture, users[0].picture, sizeof users[0].picture);
+    }
+    assert_true(length(users[0].text, 24) > 0 && length(users[0].picture, 24) > 0);
+    fovea_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_model_and_many_threads),
         cmocka_unit_test(test_embeds),
         cmocka_unit_test(test_refuses),
     };
