@@ -122,7 +122,7 @@ static enum status measure_index(struct bench *b, const char *const *roots, size
 
 static void remove_dir(const struct bench *b)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
     for (int round = 0; round < b->out->rounds; round++)
         for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
             char path[160];

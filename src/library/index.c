@@ -6,8 +6,9 @@
  *   3. work    the pipeline reads, decodes and embeds the rest; results are recorded in
  *              transactions of a few photographs as they come, so that a run that is killed loses
  *              only what was in flight
- *   4. forget  paths that are gone, unless the run was cut short: a moved file has been recognised
- *              under its new path by then and keeps its photo and vectors
+ *   4. forget  paths that are gone, and photos that no path names, unless the run was cut short: a
+ *              moved file has been recognised under its new path by then and keeps its photo and
+ *              vectors
  */
 #include "library/index.h"
 
@@ -352,9 +353,10 @@ static enum status run_steps(struct run *run)
     if (status == OK)
         status = work(run);
     run->report->cancelled = run->options->cancel && atomic_load(run->options->cancel);
-    if (status == OK && !run->report->cancelled)
-        status = forget(run);
-    return status;
+    if (status != OK || run->report->cancelled)
+        return status;
+    status = forget(run);
+    return status == OK ? store_sweep(run->store, run->err) : status;
 }
 
 enum status index_run(struct store *store, const struct model *model,

@@ -6,8 +6,8 @@
  * changes, the path names another photo; the old one may be at another path already, or be found
  * there later in the same run (renumbered files exchange their contents). So a photo that has lost
  * its last path stays for now, invisible to every reader, with the vector that would be dear to
- * compute again. The end of the run (releasing the index lock) sweeps such photos out, with their
- * embeddings and labels; so does the next run's end if this one is killed.
+ * compute again. The end of a run that was not cut short sweeps such photos out, with their
+ * embeddings and labels.
  */
 #include "store/sqlite.h"
 
@@ -218,8 +218,9 @@ enum status sqlite_forget_paths(struct store *store, char *const *paths, size_t 
     return sql_finish(s, status, err);
 }
 
-enum status sqlite_sweep(struct sqlite_store *s, struct err *err)
+enum status sqlite_sweep(struct store *store, struct err *err)
 {
+    struct sqlite_store *s = sqlite_store(store);
     enum status status = sql_begin_write(s, err);
     if (status != OK)
         return status;
