@@ -35,6 +35,7 @@ enum sql_slot {
     SQL_MODEL_DIM,
     SQL_MODEL_LIST,
     SQL_FILE_STATE,
+    SQL_FILE_KEEPS,
     SQL_FILE_PUT,
     SQL_FILE_FORGET,
     SQL_FILE_RANGE,

@@ -97,7 +97,9 @@ MUST_USE enum status store_has_embedding(struct store *, int64_t model_id,
 
 /* One result of indexing a file. With `vector`, the photo and its embedding are added (or kept, if
  * there); without, the photo must be known already (a copy, a moved file). `failure` excludes both:
- * the path is recorded as failed and no longer names a photo. */
+ * the path is recorded as failed and no longer names a photo. But a path that names a photo goes on
+ * naming it, as if the failure had not been put, when it is still the photo's content that failed
+ * (with another model) and when the failure is transient. */
 struct store_result {
     struct store_file file;
     struct photo_hash hash;
@@ -105,6 +107,8 @@ struct store_result {
     char format[12];
     const uint16_t *vector; /* [dim] float16, normalised; NULL if already stored */
     const char *failure;    /* reason, or NULL */
+    bool transient; /* with failure: the system's and not the content's (unreadable just now, no
+                       memory); the hash may be unknown, the path stays FILE_NEW */
 };
 
 /* Records results in one transaction. */

@@ -319,6 +319,50 @@ static void test_failures_come_and_go(void **state)
     assert_int_equal(summary.photos, 1);
 }
 
+/* A photo's vectors are dear: only other content under its path takes the path from it. */
+static void test_failures_that_leave_the_photo(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    uint16_t v[DIM];
+    int64_t other;
+    struct store_result good = result_of("/p/a.jpg", 1, v);
+    assert_ok(store_model_use(f->store, "other", "ffff", DIM, &other, &err));
+    assert_ok(store_index_lock(f->store, &err));
+    put(f->store, f->model, good);
+
+    struct store_result same = failure_of("/p/a.jpg", "too large for this run");
+    same.file = good.file;
+    same.hash = good.hash;
+    put(f->store, other, same);
+    struct store_result unreadable = failure_of("/p/a.jpg", "Input/output error");
+    unreadable.transient = true;
+    put(f->store, f->model, unreadable);
+    store_index_unlock(f->store);
+    assert_matrix(f->store, f->model, ROWS({"/p/a.jpg", 1}));
+    assert_int_equal(summary_of(f->store).failures, 0);
+    assert_int_equal(state_of(f->store, f->model, &good.file), FILE_UNCHANGED);
+    assert_int_equal(state_of(f->store, other, &good.file), FILE_NEEDS_EMBEDDING);
+    assert_int_equal(state_of(f->store, f->model, &unreadable.file), FILE_NEW);
+
+    put(f->store, f->model, failure_of("/p/a.jpg", "other content"));
+    assert_matrix(f->store, f->model, NULL, 0);
+}
+
+/* It is shown, and it is no answer: the file is tried again though it has not changed. */
+static void test_transient_failures_are_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct store_result failure = failure_of("/p/a.jpg", "Permission denied");
+    failure.transient = true;
+    put(f->store, f->model, failure);
+    assert_int_equal(summary_of(f->store).failures, 1);
+    assert_int_equal(state_of(f->store, f->model, &failure.file), FILE_NEW);
+    failure.file.mtime_ns = INT64_MIN;
+    put(f->store, f->model, failure);
+    assert_int_equal(state_of(f->store, f->model, &failure.file), FILE_NEW);
+}
+
 int conformance_index(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +378,8 @@ int conformance_index(void)
         TEST(test_changed_content),
         TEST(test_renumbered_files_keep_their_vectors),
         TEST(test_failures_come_and_go),
+        TEST(test_failures_that_leave_the_photo),
+        TEST(test_transient_failures_are_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
