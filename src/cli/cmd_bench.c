@@ -83,12 +83,12 @@ static void print_index(const struct bench_index *b)
 static enum status print_json(const char *model, const struct bench_tower *t,
                               const struct bench_index *b, struct err *err)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}}", "model", model,
-                  "backend", tensor_cpu_description(), "image_tower", "batch", t->batch, "threads",
-                  t->threads, "seconds", t->tower_seconds, "flops", t->tower_flops,
-                  "products_seconds", t->products_seconds, "products_flops", t->products_flops,
-                  "rate_ratio", bench_rate_ratio(t), "time_ratio", bench_time_ratio(t));
+    json_t *json = json_pack("{s:o, s:s, s:{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}}", "model",
+                             output_json_string(model), "backend", tensor_cpu_description(),
+                             "image_tower", "batch", t->batch, "threads", t->threads, "seconds",
+                             t->tower_seconds, "flops", t->tower_flops, "products_seconds",
+                             t->products_seconds, "products_flops", t->products_flops, "rate_ratio",
+                             bench_rate_ratio(t), "time_ratio", bench_time_ratio(t));
     if (b)
         json_object_set_new(json, "index",
                             json_pack("{s:I, s:i, s:i, s:f, s:f, s:f, s:f}", "photos",

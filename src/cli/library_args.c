@@ -36,11 +36,25 @@ enum status library_open(struct store **out, const char *library, enum store_mod
     enum status status = library_path(&path, library, err);
     if (status == OK)
         status = store_open(out, str_text(&path), mode, err);
-    if (status == ERR_NOT_FOUND && mode == STORE_READ)
-        err_set(err, ERR_NOT_FOUND, "there is no library at %s; `fovea index DIR` makes one",
-                str_text(&path));
     str_free(&path);
     return status;
+}
+
+/* Opening it for reading is what says whether it is there. A library that can be written but not
+ * read as it is (an older one, say) is left to library_open(). */
+static enum status check_exists(const char *library, struct err *err)
+{
+    struct store *store = NULL;
+    enum status status = library_open(&store, library, STORE_READ, err);
+    store_close(store);
+    return status == ERR_NOT_FOUND ? status : OK;
+}
+
+enum status library_open_existing(struct store **out, const char *library, struct err *err)
+{
+    *out = NULL;
+    enum status status = check_exists(library, err);
+    return status == OK ? library_open(out, library, STORE_WRITE, err) : status;
 }
 
 static bool environment_names_model(void)
@@ -57,15 +71,23 @@ static const char *choose(const char *given, const struct store_model *models, s
     return models[0].name; /* the newest use first */
 }
 
-enum status library_index_model_open(struct store *store, const char *model, struct model **out,
-                                     struct err *err)
+enum status library_index_open(struct store **store, struct model **model, const char *library,
+                               const char *model_name, struct err *err)
 {
-    *out = NULL;
+    *store = NULL;
+    *model = NULL;
     struct store_model *models = NULL;
     size_t count = 0;
-    enum status status = store_models(store, &models, &count, err);
+    enum status status = OK;
+    struct err missing;
+    if (check_exists(library, &missing) == OK)
+        status = library_open(store, library, STORE_WRITE, err);
+    if (status == OK && *store)
+        status = store_models(*store, &models, &count, err);
     if (status == OK)
-        status = model_open_named(out, choose(model, models, count), MODEL_IMAGE, 0, err);
+        status = model_open_named(model, choose(model_name, models, count), MODEL_IMAGE, 0, err);
+    if (status == OK && !*store)
+        status = library_open(store, library, STORE_WRITE, err);
     free(models);
     return status;
 }

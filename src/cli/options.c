@@ -223,6 +223,9 @@ static enum status set_value(const struct option *o, const char *value, int posi
         *(bool *)field = true;
         return OK;
     case OPTION_STRING:
+        if (!*value) /* mostly a shell variable that is not set */
+            return err_set(err, ERR_ARGUMENT, "--%s is given an empty value: --%s %s", o->name,
+                           o->name, o->argument);
         *(const char **)field = value;
         return OK;
     case OPTION_STRINGS:
@@ -321,6 +324,8 @@ static enum status parse_operand(struct walk *w, const char *arg)
 static enum status set_defaults(const struct walk *w)
 {
     for (const struct option *o = w->command->options; o && o->name; o++) {
+        if (!o->fallback && o->kind == OPTION_DOUBLE)
+            *(double *)(void *)(w->args + o->offset) = NAN;
         if (!o->fallback)
             continue;
         enum status status = set_value(o, o->fallback, 0, w->args, w->err);

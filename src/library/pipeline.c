@@ -201,6 +201,7 @@ static bool decode(struct pipeline *p, const struct found_file *file, struct slo
     }
     if (status != OK) {
         done->kind = DONE_FAILED;
+        done->try_again = status == ERR_IO || status == ERR_MEMORY || status == ERR_NOT_FOUND;
         memcpy(done->failure, err.text, sizeof done->failure);
     }
     if (done->kind != DONE_VECTOR) {

@@ -39,6 +39,7 @@ struct done {
     int width, height;
     char format[12];
     char failure[ERR_TEXT_MAX];
+    bool try_again;    /* a failure of reading or of memory, which says nothing about the content */
     uint16_t vector[]; /* [embed_dim] float16, of DONE_VECTOR */
 };
 

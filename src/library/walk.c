@@ -87,14 +87,14 @@ static enum status add_file(struct walker *w, char *path, const struct stat *st)
     return OK;
 }
 
-static enum status add_bad_dir(struct walker *w, const char *path, int why)
+static enum status add_bad_dir(struct walker *w, const char *path, int why, const char *what)
 {
     struct walk *out = w->out;
     if (grow((void **)&out->bad_dirs, &w->bad_capacity, out->bad_dir_count, sizeof *out->bad_dirs,
              w->err) != OK)
         return ERR_MEMORY;
     struct err reason;
-    err_errno(&reason, why, "cannot read the folder");
+    err_errno(&reason, why, "%s", what);
     struct bad_dir bad = {strdup(path), strdup(reason.text)};
     if (!bad.path || !bad.reason) {
         free(bad.path);
@@ -116,6 +116,16 @@ static char *joined(const char *dir, const char *name)
     return path.data;
 }
 
+/* Takes ownership of `path`. */
+static enum status add_bad_file(struct walker *w, char *path, int why)
+{
+    if (!path)
+        return err_no_memory(w->err, "a path", PATH_LIMIT);
+    enum status status = add_bad_dir(w, path, why, "cannot look at the file");
+    free(path);
+    return status;
+}
+
 static enum status visit_entry(struct walker *w, int dir_fd, const char *dir,
                                const struct dirent *entry)
 {
@@ -123,29 +133,38 @@ static enum status visit_entry(struct walker *w, int dir_fd, const char *dir,
     if (name[0] == '.')
         return OK;
     struct stat st;
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return OK; /* gone between listing and looking */
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) /* ENOENT: gone since the listing */
+        return errno == ENOENT ? OK : add_bad_file(w, joined(dir, name), errno);
     if (S_ISDIR(st.st_mode))
         return push_dir(w, joined(dir, name));
     if (!w->is_photo(name))
         return OK;
     if (S_ISLNK(st.st_mode) && fstatat(dir_fd, name, &st, 0) != 0)
-        return OK; /* a dangling link */
+        return errno == ENOENT ? OK : add_bad_file(w, joined(dir, name), errno);
     return S_ISREG(st.st_mode) ? add_file(w, joined(dir, name), &st) : OK;
 }
 
 static enum status list_dir(struct walker *w, const char *path)
 {
+    static const char what[] = "cannot read the folder";
     DIR *dir = opendir(path);
     if (!dir)
-        return add_bad_dir(w, path, errno);
+        return add_bad_dir(w, path, errno, what);
     enum status status = OK;
+    struct stat here;
+    /* A folder may let its names be listed and not be entered: then nothing in it can be looked at,
+     * not even the folder itself by its own name. */
+    if (fstatat(dirfd(dir), ".", &here, 0) != 0) {
+        status = add_bad_dir(w, path, errno, what);
+        closedir(dir);
+        return status;
+    }
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
         if (!entry) {
             if (errno)
-                status = add_bad_dir(w, path, errno);
+                status = add_bad_dir(w, path, errno, what);
             break;
         }
         status = visit_entry(w, dirfd(dir), path, entry);
@@ -174,6 +193,8 @@ static enum status resolve_roots(struct walker *w, const char *const *roots, siz
     if (!out->roots)
         return err_no_memory(w->err, "the list of folders", count * sizeof *out->roots);
     for (size_t i = 0; i < count; i++) {
+        if (!*roots[i]) /* mostly a shell variable that is not set */
+            return err_set(w->err, ERR_ARGUMENT, "cannot index a folder whose name is empty");
         char *path = realpath(roots[i], NULL);
         struct stat st;
         if (!path || stat(path, &st) != 0) {
@@ -207,6 +228,16 @@ static enum status start_at_root(struct walker *w, const char *root)
     if (stat(root, &st) != 0)
         return err_errno(w->err, errno, "cannot index %s", root);
     return S_ISDIR(st.st_mode) ? push_dir(w, strdup(root)) : add_file(w, strdup(root), &st);
+}
+
+enum status walk_check_roots(const char *const *roots, size_t root_count,
+                             bool (*is_photo)(const char *name), struct err *err)
+{
+    struct walk walk = {0};
+    struct walker w = {.out = &walk, .is_photo = is_photo, .err = err};
+    enum status status = resolve_roots(&w, roots, root_count);
+    walk_free(&walk);
+    return status;
 }
 
 enum status walk_run(struct walk *out, const char *const *roots, size_t root_count,

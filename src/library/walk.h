@@ -5,7 +5,8 @@
  * Rules: a root is resolved with realpath(); a root inside another is covered by that other. Names
  * that start with '.' are left alone (trash folders, thumbnails, "._" companions). Symbolic links
  * to files count as files at the link's path; symbolic links to folders are not followed, so there
- * are no loops. A folder that cannot be read does not stop the walk: it is listed.
+ * are no loops. A folder that cannot be read does not stop the walk: it is listed, and so is a file
+ * that stat() is refused for. What lies there is unknown, which is not the same as gone.
  */
 #ifndef FOVEA_LIBRARY_WALK_H
 #define FOVEA_LIBRARY_WALK_H
@@ -30,7 +31,7 @@ struct walk {
     size_t root_count;
     struct found_file *files; /* [file_count], sorted bytewise by path */
     size_t file_count;
-    struct bad_dir *bad_dirs; /* [bad_dir_count] folders that could not be read */
+    struct bad_dir *bad_dirs; /* [bad_dir_count] folders (or files) that could not be looked at */
     size_t bad_dir_count;
 };
 
@@ -39,6 +40,10 @@ struct walk {
 MUST_USE enum status walk_run(struct walk *out, const char *const *roots, size_t root_count,
                               bool (*is_photo)(const char *name), struct err *err);
 void walk_free(struct walk *);
+
+/* What walk_run() would refuse the roots for, without walking. */
+MUST_USE enum status walk_check_roots(const char *const *roots, size_t root_count,
+                                      bool (*is_photo)(const char *name), struct err *err);
 
 /* True if `path` is `dir` or below it. */
 bool path_is_under(const char *path, const char *dir);
