@@ -110,6 +110,7 @@ static void print_event(const struct index_event *event)
         json_object_set_new(json, "found", json_integer((json_int_t)event->found));
     struct err ignored; /* a closed stdout is reported at the end; indexing goes on */
     (void)!output_json(json, &ignored);
+    output_flush();
 }
 
 /* Without memory for a progress bar the run goes on without one. */

@@ -58,10 +58,15 @@ void output_format(const char *format, ...)
     va_end(args);
 }
 
-enum status output_finish(struct err *err)
+void output_flush(void)
 {
     if (output_ok() && fflush(stdout) != 0)
         remember(errno);
+}
+
+enum status output_finish(struct err *err)
+{
+    output_flush();
     if (output_ok())
         return OK;
     if (write_error == EPIPE)

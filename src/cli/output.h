@@ -25,6 +25,8 @@ void output_name(const char *name);
 
 /* False once a write has failed: a command that streams results stops then. */
 bool output_ok(void);
+/* Hands over what was written so far: for whoever follows a long run. */
+void output_flush(void);
 /* Flushes. Every command's run ends with it (main.c does that). */
 MUST_USE enum status output_finish(struct err *err);
 
