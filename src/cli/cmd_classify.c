@@ -70,7 +70,6 @@ static const struct option options[] = {
      .kind = OPTION_DOUBLE,
      .argument = "COSINE",
      .offset = offsetof(struct classify_args, none_below),
-     .fallback = "-1",
      .min = -1,
      .max = 1,
      .help = "\"" NONE_OF_THESE "\" when even the best cosine is below this"},
@@ -105,7 +104,7 @@ static enum status open_work(struct work *work, const struct classify_args *args
                              ? categories_read(&work->categories, args->categories, err)
                              : categories_default(&work->categories, err);
     if (status == OK)
-        status = library_open_existing(&work->store, args->library, err);
+        status = library_open(&work->store, args->library, STORE_WRITE, false, err);
     if (status == OK)
         status = library_model_open(work->store, args->model, MODEL_TEXT, &work->model,
                                     &work->model_id, err);

@@ -37,12 +37,12 @@ static const struct option options[] = {
      .kind = OPTION_STRINGS,
      .argument = "FILE",
      .offset = offsetof(struct search_args, images),
-     .help = "a picture to find the like of; may be repeated"},
+     .help = "a picture to find the like of"},
     {.name = "not",
      .kind = OPTION_STRINGS,
      .argument = "TEXT",
      .offset = offsetof(struct search_args, unwanted),
-     .help = "a phrase to stay away from; may be repeated"},
+     .help = "a phrase to stay away from"},
     {.name = "limit",
      .short_name = 'n',
      .kind = OPTION_INT,
@@ -151,7 +151,7 @@ static enum status open_work(struct work *work, const struct search_args *args, 
 {
     enum status status = query_list_open(&work->query, args, err);
     if (status == OK)
-        status = library_open(&work->store, args->library, STORE_READ, err);
+        status = library_open(&work->store, args->library, STORE_READ, false, err);
     enum model_towers towers = search_towers(work->query.parts, work->query.count);
     if (status == OK)
         status = library_model_open(work->store, args->model, towers, &work->model, &work->model_id,
@@ -209,6 +209,9 @@ static enum status search(struct work *work, const struct search_args *args, str
     work->floor = isnan(args->floor) ? search_default_floor(work->query.parts, work->query.count)
                                      : (float)args->floor;
     work->strong = query_apply_floor(work->hits, &work->found, work->floor);
+    /* A stored vector is float16 and its length only nearly 1; a cosine above 1 would puzzle. */
+    for (size_t i = 0; i < work->found; i++)
+        work->hits[i].score = fminf(work->hits[i].score, 1);
     work->elapsed_ms = (clock_seconds() - start) * 1e3;
     return OK;
 }
@@ -259,7 +262,9 @@ static enum status run(const void *arguments, struct err *err)
 {
     const struct search_args *args = arguments;
     struct work work = {0};
-    enum status status = image_room_open(err);
+    /* Loading libvips' modules takes longer than a search: only where there is a picture. */
+    bool decodes = args->images.count > 0;
+    enum status status = decodes ? image_room_open(err) : OK;
     if (status != OK)
         return status;
     status = open_work(&work, args, err);
@@ -270,7 +275,8 @@ static enum status run(const void *arguments, struct err *err)
     else if (status == OK)
         print_hits(&work);
     close_work(&work);
-    image_room_close();
+    if (decodes)
+        image_room_close();
     return status;
 }
 

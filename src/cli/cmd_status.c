@@ -88,14 +88,24 @@ static const char *plural(int64_t n)
     return n == 1 ? "" : "s";
 }
 
+/* "3.2 GB", in steps of 1000. */
+static void print_size(int64_t bytes)
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    double size = (double)bytes;
+    size_t unit = 0;
+    for (; size >= 1000 && unit < sizeof units / sizeof *units - 1; unit++)
+        size /= 1000;
+    output_format("%.*f %s", unit > 0, size, units[unit]);
+}
+
 static void print_summary(const struct contents *c)
 {
     const struct store_summary *s = &c->summary;
-    bool large = s->file_bytes >= 1000000000;
-    output_format("%lld photograph%s (%.1f %s) in %lld file%s; %lld classified\n",
-                  (long long)s->photos, plural(s->photos),
-                  (double)s->file_bytes / (large ? 1e9 : 1e6), large ? "GB" : "MB",
-                  (long long)s->files, plural(s->files), (long long)s->labelled);
+    output_format("%lld photograph%s (", (long long)s->photos, plural(s->photos));
+    print_size(s->file_bytes);
+    output_format(") in %lld file%s; %lld classified\n", (long long)s->files, plural(s->files),
+                  (long long)s->labelled);
     for (size_t i = 0; i < c->model_count; i++) {
         output_text("model ");
         output_name(c->models[i].name);
@@ -103,8 +113,9 @@ static void print_summary(const struct contents *c)
                       (long long)c->models[i].embeddings, (long long)s->photos, plural(s->photos),
                       c->models[i].dim);
     }
-    output_format("library: %.1f MB, schema %d\n", (double)s->library_bytes / 1e6,
-                  s->schema_version);
+    output_text("library: ");
+    print_size(s->library_bytes);
+    output_format(", schema %d\n", s->schema_version);
     if (c->failure_count)
         output_format("%zu file%s could not be read; `fovea status --errors` says why\n",
                       c->failure_count, plural((int64_t)c->failure_count));
@@ -115,7 +126,7 @@ static enum status run(const void *arguments, struct err *err)
     const struct status_args *args = arguments;
     struct store *store = NULL;
     struct contents contents = {0};
-    enum status status = library_open(&store, args->library, STORE_READ, err);
+    enum status status = library_open(&store, args->library, STORE_READ, false, err);
     if (status == OK)
         status = read_contents(store, &contents, err);
     if (status == OK && args->json)

@@ -8,9 +8,11 @@
 #include "base/file.h"
 #include "cli/model_args.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PATH_LIMIT (1 << 16)
 
@@ -29,32 +31,19 @@ static enum status library_path(struct str *out, const char *given, struct err *
 }
 
 enum status library_open(struct store **out, const char *library, enum store_mode mode,
-                         struct err *err)
+                         bool may_create, struct err *err)
 {
     *out = NULL;
+    struct stat st;
     struct str path = str_new(PATH_LIMIT);
     enum status status = library_path(&path, library, err);
+    if (status == OK && !may_create && stat(str_text(&path), &st) != 0 && errno == ENOENT)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "there is no library at %s; `fovea index DIR` makes one", str_text(&path));
     if (status == OK)
         status = store_open(out, str_text(&path), mode, err);
     str_free(&path);
     return status;
-}
-
-/* Opening it for reading is what says whether it is there. A library that can be written but not
- * read as it is (an older one, say) is left to library_open(). */
-static enum status check_exists(const char *library, struct err *err)
-{
-    struct store *store = NULL;
-    enum status status = library_open(&store, library, STORE_READ, err);
-    store_close(store);
-    return status == ERR_NOT_FOUND ? status : OK;
-}
-
-enum status library_open_existing(struct store **out, const char *library, struct err *err)
-{
-    *out = NULL;
-    enum status status = check_exists(library, err);
-    return status == OK ? library_open(out, library, STORE_WRITE, err) : status;
 }
 
 static bool environment_names_model(void)
@@ -78,16 +67,13 @@ enum status library_index_open(struct store **store, struct model **model, const
     *model = NULL;
     struct store_model *models = NULL;
     size_t count = 0;
-    enum status status = OK;
-    struct err missing;
-    if (check_exists(library, &missing) == OK)
-        status = library_open(store, library, STORE_WRITE, err);
-    if (status == OK && *store)
-        status = store_models(*store, &models, &count, err);
+    enum status status = library_open(store, library, STORE_WRITE, false, err);
     if (status == OK)
+        status = store_models(*store, &models, &count, err);
+    if (status == OK || status == ERR_NOT_FOUND)
         status = model_open_named(model, choose(model_name, models, count), MODEL_IMAGE, 0, err);
     if (status == OK && !*store)
-        status = library_open(store, library, STORE_WRITE, err);
+        status = library_open(store, library, STORE_WRITE, true, err);
     free(models);
     return status;
 }
@@ -102,6 +88,12 @@ static enum status find_in_library(const struct store_model *models, size_t coun
         *model_id = models[i].id;
         return OK;
     }
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(models[i].name, info->name) == 0)
+            return err_set(err, ERR_NOT_FOUND,
+                           "the files of the model %s have changed since the library was indexed "
+                           "with it; `fovea index DIR` brings the library up to date",
+                           info->name);
     struct str names = str_new(ERR_TEXT_MAX);
     for (size_t i = 0; i < count; i++)
         str_format(&names, "%s%s", i ? ", " : "", models[i].name);

@@ -9,6 +9,8 @@
 #include "clip/model.h"
 #include "store/store.h"
 
+#include <stdbool.h>
+
 /* --library and --model, for a command's option table; `type` has the fields `library`, `model`. */
 #define OPTION_LIBRARY(type)                                                                       \
     {                                                                                              \
@@ -22,13 +24,10 @@
     "a model's folder or its name, ARCH/TAG; without it $FOVEA_MODEL, else the model that was "    \
     "last used to index the library"
 
-/* Opens the library that --library, the environment or the default names. */
+/* Opens the library that --library, the environment or the default names. Only `may_create` makes
+ * one where there is none; otherwise that is an ERR_NOT_FOUND that says how to make one. */
 MUST_USE enum status library_open(struct store **out, const char *library, enum store_mode mode,
-                                  struct err *err);
-
-/* Opens the library for writing, but makes none: ERR_NOT_FOUND if there is none. */
-MUST_USE enum status library_open_existing(struct store **out, const char *library,
-                                           struct err *err);
+                                  bool may_create, struct err *err);
 
 /* The library and the model of an index run, the model chosen by the same rule as below, its image
  * tower loaded. A library that is not there is made last, when the model has been opened. */

@@ -40,14 +40,14 @@ struct operands {
     size_t count;
 };
 
-enum option_kind {                    /* type of the field at `offset` */
-                   OPTION_FLAG,       /* bool; takes no value */
-                   OPTION_STRING,     /* const char *; not empty; NULL when absent */
-                   OPTION_STRINGS,    /* struct operands; may be repeated */
-                   OPTION_INT,        /* int; min .. max */
-                   OPTION_DOUBLE,     /* double; min .. max; NAN when absent */
-                   OPTION_SEED,       /* uint64_t; decimal or 0x… */
-                   OPTION_CHOICE,     /* int: index into `choices` */
+enum option_kind {                 /* type of the field at `offset` */
+                   OPTION_FLAG,    /* bool; takes no value */
+                   OPTION_STRING,  /* const char *; not empty; NULL when absent */
+                   OPTION_STRINGS, /* struct operands; may be repeated */
+                   OPTION_INT,     /* int; min .. max */
+                   OPTION_DOUBLE,  /* double; min .. max; NAN when absent and without a fallback */
+                   OPTION_SEED,    /* uint64_t; decimal or 0x… */
+                   OPTION_CHOICE,  /* int: index into `choices` */
                    OPTION_KIND_COUNT, /* (how many there are) */
 };
 

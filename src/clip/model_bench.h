@@ -17,14 +17,13 @@ struct bench_tower {
                               * own threads, packed weights, no bias, activation or residual */
     double tower_flops;      /* of a batch, matrix products, attention's included */
     double products_flops;   /* of a batch, linear layers alone */
+    /* Medians over the rounds, in each of which both run one after the other: a machine that is
+     * slow for a while is slow for both. More is better; 1 is the library's own speed. */
+    double rate_ratio; /* of FLOP/s: (tower_flops / seconds) / (products_flops / seconds) */
+    double time_ratio; /* products' seconds / tower's: stricter, attention counts for nothing */
 };
 
-/* (tower_flops / tower_seconds) / (products_flops / products_seconds) */
-double bench_rate_ratio(const struct bench_tower *);
-/* products_seconds / tower_seconds: stricter, as attention counts for nothing. */
-double bench_time_ratio(const struct bench_tower *);
-
-/* threads: 0 for all cores. Runs for at least min_seconds and two rounds. */
+/* threads: 0 for all cores. Runs for at least min_seconds and three rounds. */
 MUST_USE enum status bench_image_tower(const struct model *, int batch, int threads,
                                        double min_seconds, struct bench_tower *out,
                                        struct err *err);

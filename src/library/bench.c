@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PHOTOS_MAX = 512, THREADS_MAX = 256 };
+enum { PHOTOS_MAX = 512, THREADS_MAX = 256, ROUNDS_MAX = 100 };
 
 struct bench {
     const struct model *model;
@@ -41,6 +41,12 @@ struct hand {
     int index;
     pthread_t thread;
 };
+
+static void keep_least(double *best, double seconds)
+{
+    if (*best == 0 || seconds < *best)
+        *best = seconds;
+}
 
 static void *decode_some(void *arg)
 {
@@ -70,8 +76,9 @@ static void *run_some(void *arg)
     return NULL;
 }
 
-/* Seconds that `work` takes on all threads. */
-static enum status measure(struct bench *b, void *(*work)(void *), double *seconds, struct err *err)
+/* Seconds that `work` takes on all threads; in *best the least of all rounds. */
+static enum status measure(struct bench *b, void *(*work)(void *), double *seconds, double *best,
+                           struct err *err)
 {
     struct hand hands[THREADS_MAX];
     double start = clock_seconds();
@@ -84,21 +91,20 @@ static enum status measure(struct bench *b, void *(*work)(void *), double *secon
     }
     for (int i = 0; i < started; i++)
         pthread_join(hands[i].thread, NULL);
-    double took = clock_seconds() - start;
-    if (*seconds == 0 || took < *seconds)
-        *seconds = took;
+    *seconds = clock_seconds() - start;
+    keep_least(best, *seconds);
     if (started < b->out->threads || atomic_load(&b->failed))
         return err_set(err, ERR_INTERNAL, "the benchmark could not run its threads");
     return OK;
 }
 
 static enum status measure_index(struct bench *b, const char *const *roots, size_t root_count,
-                                 int round, struct err *err)
+                                 int round, double *seconds, struct err *err)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/library%d.db", b->dir, round);
     struct store *store = NULL;
-    struct index_report report;
+    struct index_report report = {0};
     const struct index_options how = {.roots = roots,
                                       .root_count = root_count,
                                       .threads = b->out->threads,
@@ -107,8 +113,9 @@ static enum status measure_index(struct bench *b, const char *const *roots, size
     if (status == OK)
         status = index_run(store, b->model, &how, &report, err);
     store_close(store);
-    if (status == OK && (b->out->index_seconds == 0 || report.seconds < b->out->index_seconds))
-        b->out->index_seconds = report.seconds;
+    *seconds = report.seconds;
+    if (status == OK)
+        keep_least(&b->out->index_seconds, *seconds);
     return status;
 }
 
@@ -151,25 +158,40 @@ static enum status open_bench(struct bench *b, const char *const *roots, size_t 
     return status;
 }
 
-static enum status run_rounds(struct bench *b, const char *const *roots, size_t root_count,
-                              struct err *err)
+static int ascending(const void *a, const void *b)
 {
-    enum status status = OK;
-    for (int round = 0; status == OK && round < b->out->rounds; round++) {
-        atomic_store(&b->decoded, 0);
-        status = measure(b, decode_some, &b->out->decode_seconds, err);
-        b->out->photos = atomic_load(&b->decoded);
-        if (status == OK)
-            status = measure(b, run_some, &b->out->network_seconds, err);
-        if (status == OK)
-            status = measure_index(b, roots, root_count, round, err);
-    }
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static enum status run_round(struct bench *b, const char *const *roots, size_t root_count,
+                             int round, double *ratio, struct err *err)
+{
+    double decode, network, index;
+    atomic_store(&b->decoded, 0);
+    enum status status = measure(b, decode_some, &decode, &b->out->decode_seconds, err);
+    b->out->photos = atomic_load(&b->decoded);
+    if (status == OK)
+        status = measure(b, run_some, &network, &b->out->network_seconds, err);
+    if (status == OK)
+        status = measure_index(b, roots, root_count, round, &index, err);
+    if (status == OK)
+        *ratio = index / (decode + network);
     return status;
 }
 
-double bench_index_ratio(const struct bench_index *b)
+static enum status run_rounds(struct bench *b, const char *const *roots, size_t root_count,
+                              struct err *err)
 {
-    return b->index_seconds / (b->decode_seconds + b->network_seconds);
+    double ratios[ROUNDS_MAX];
+    enum status status = OK;
+    for (int round = 0; status == OK && round < b->out->rounds; round++)
+        status = run_round(b, roots, root_count, round, &ratios[round], err);
+    if (status != OK)
+        return status;
+    qsort(ratios, (size_t)b->out->rounds, sizeof *ratios, ascending);
+    b->out->ratio = ratios[b->out->rounds / 2];
+    return OK;
 }
 
 enum status bench_index(const struct model *model, const char *const *roots, size_t root_count,
@@ -177,7 +199,7 @@ enum status bench_index(const struct model *model, const char *const *roots, siz
 {
     *out = (struct bench_index){.threads = threads > 0 ? threads : cpu_cores(),
                                 .batch = pipeline_default_batch(model_info(model)),
-                                .rounds = rounds};
+                                .rounds = rounds < ROUNDS_MAX ? rounds : ROUNDS_MAX};
     if (out->threads > THREADS_MAX)
         out->threads = THREADS_MAX;
     struct bench b = {.model = model, .info = model_info(model), .out = out};

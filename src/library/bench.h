@@ -18,10 +18,9 @@ struct bench_index {
     double decode_seconds;  /* read, decode and shrink every photo; the fastest round */
     double network_seconds; /* forward passes of the same pictures */
     double index_seconds;   /* index_run() into an empty library */
+    double ratio; /* index / (decode + network), the median over the rounds: 1 is perfect sharing of
+                     the cores */
 };
-
-/* index / (decode + network): 1 is perfect sharing of the cores. */
-double bench_index_ratio(const struct bench_index *);
 
 /* Uses the photographs below `roots` that can be decoded, at most 512 of them. The library it makes
  * lies in a temporary folder and is removed. threads: 0 for all cores. */

@@ -166,27 +166,45 @@ static int check_npy(const char *path, const char *out_path)
     return bad;
 }
 
-static int check_pixels(const char *a_path, const char *b_path, const char *allowed)
+static int check_pixels(const char *a_path, const char *b_path)
 {
     struct image a = {0}, b = {0};
     struct err err = {0};
     unsigned long different = 0;
     int bad = image_room_open(&err) != OK || image_decode_file(&a, a_path, NULL, &err) != OK ||
               image_decode_file(&b, b_path, NULL, &err) != OK;
+    if (bad)
+        printf("%s\n", err.text);
     if (!bad && (a.width != b.width || a.height != b.height)) {
         printf("%d x %d, expected %d x %d\n", b.width, b.height, a.width, a.height);
         bad = 1;
     }
     for (size_t i = 0; !bad && i < (size_t)a.width * (size_t)a.height * 3; i++)
         different += a.pixels[i] != b.pixels[i];
-    if (bad)
-        printf("%s\n", err.text);
-    else if (different > strtoul(allowed, NULL, 10)) {
+    if (different > 0) {
         printf("%lu bytes differ\n", different);
         bad = 1;
     }
     image_free(&a);
     image_free(&b);
+    image_room_close();
+    return bad;
+}
+
+static int make_png(const char *rgb_path, const char *path)
+{
+    struct file_bytes bytes = {0};
+    struct err err = {0};
+    int bad = image_room_open(&err) != OK || file_read(&bytes, rgb_path, FILE_MAX, &err) != OK;
+    int side = bad ? 0 : (int)lround(sqrt((double)bytes.size / 3));
+    if (!bad && (size_t)side * (size_t)side * 3 != bytes.size)
+        bad = err_set(&err, ERR_FORMAT, "%s is not a square of pixels", rgb_path);
+    if (!bad)
+        bad = image_write_png(path, bytes.data, side, side, &err) != OK;
+    if (bad)
+        printf("%s\n", err.text);
+    file_bytes_free(&bytes);
+    image_room_close();
     return bad;
 }
 
@@ -207,8 +225,10 @@ int main(int argc, char **argv)
         return check_embeddings(argv[2], argv[3], argv[4]);
     if (argc == 4 && strcmp(what, "npy") == 0)
         return check_npy(argv[2], argv[3]);
-    if (argc == 5 && strcmp(what, "pixels") == 0)
-        return check_pixels(argv[2], argv[3], argv[4]);
+    if (argc == 4 && strcmp(what, "pixels") == 0)
+        return check_pixels(argv[2], argv[3]);
+    if (argc == 4 && strcmp(what, "png") == 0)
+        return make_png(argv[2], argv[3]);
     fputs("check-output: see its source for what it compares\n", stderr);
     return 2;
 }

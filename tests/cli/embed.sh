@@ -19,7 +19,10 @@ embed_model() {
     while IFS= read -r prompt; do
         set -- "$@" "--text=$prompt"
     done <prompts.list
-    run embed --model "$(basename "$source")" --json --raw "$@" "$source"/image*.png
+    for pixels in "$source"/image*.rgb; do
+        "$compare" png "$pixels" "$(basename "$pixels" .rgb).png" || fail "$pixels"
+    done
+    run embed --model "$(basename "$source")" --json --raw "$@" image0.png image1.png image2.png
     expect_code 0
     expect_empty err
     "$compare" embeddings "$source/expected.json" out 1e-5 >difference || {
@@ -37,14 +40,14 @@ for dir in "$models"/tiny-*; do
 done
 [ "$count" -gt 0 ] || skip "no reference models in $models"
 echo "$count models compared"
-picture=$models/$model/image0.png
+picture=image0.png
 
 # Without --raw every vector has length 1; the order is that of the command line.
-run embed --model "$model" --json "$picture" --text one "$models/$model/image1.png" --text two
+run embed --model "$model" --json "$picture" --text one image1.png --text two
 expect_code 0
 "$compare" unit out || fail "vectors that are not of length 1"
 "$compare" inputs out >inputs.list
-printf '%s\n' "image $picture" "text one" "image $models/$model/image1.png" "text two" >wanted
+printf '%s\n' "image $picture" "text one" "image image1.png" "text two" >wanted
 cmp inputs.list wanted || fail "the items are not in the order of the command line"
 
 # One bad picture among good ones: reported by name, the others are there, exit status 1.

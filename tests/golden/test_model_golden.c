@@ -299,11 +299,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s DIR|--shared NAME...\n", argv[0]);
         return 2;
     }
-    snprintf(models, sizeof models, "%s", argv[1]);
-    if (strcmp(argv[1], "--shared") == 0) {
-        const char *shared = getenv("FOVEA_SHARED");
-        const char *large = getenv("FOVEA_TEST_LARGE");
-        snprintf(models, sizeof models, "%s/golden/models", shared ? shared : "");
+    if (strcmp(argv[1], "--shared") != 0) {
+        snprintf(models, sizeof models, "%s", argv[1]);
+    } else {
+        const char *shared = getenv("FOVEA_SHARED"), *large = getenv("FOVEA_TEST_LARGE");
         if (!shared || !*shared) {
             printf("skipped: FOVEA_SHARED is not set (the folder with the full goldens)\n");
             return SKIPPED;
@@ -313,6 +312,7 @@ int main(int argc, char **argv)
                    argv[2]);
             return SKIPPED;
         }
+        snprintf(models, sizeof models, "%s/golden/models", shared);
     }
     if (image_room_open(&err) != OK) {
         printf("FAILED: %s\n", err.text);
