@@ -55,6 +55,10 @@ struct index_report {
     double seconds;
 };
 
+/* What an index run would refuse these roots for: to be asked before a library is made for them. */
+MUST_USE enum status index_check_roots(const char *const *roots, size_t root_count,
+                                       struct err *err);
+
 /* Takes the library's index lock for the run. When it fails in the middle (disk full, …), what was
  * committed stays, and the next run goes on from there; *report is filled in any case. */
 MUST_USE enum status index_run(struct store *, const struct model *, const struct index_options *,
