@@ -60,7 +60,7 @@ struct fovea_model;
 struct fovea_session;
 
 /* folder: holds open_clip_config.json and open_clip_model.safetensors as open_clip writes them.
- * Loads both towers into memory. */
+ * Checks the files; the first session loads the weights. */
 enum fovea_status fovea_model_open(struct fovea_model **model, const char *folder,
                                    struct fovea_error *error);
 void fovea_model_close(struct fovea_model *model);
@@ -75,7 +75,8 @@ struct fovea_model_info {
 };
 struct fovea_model_info fovea_model_info(const struct fovea_model *model);
 
-/* threads: 0 for all cores. Sizes all scratch memory. */
+/* threads: 0 for all cores. Sizes all scratch memory. The model's first session loads and packs the
+ * weights, which takes seconds for a large model. */
 enum fovea_status fovea_session_open(struct fovea_session **session,
                                      const struct fovea_model *model, int threads,
                                      struct fovea_error *error);

@@ -325,7 +325,7 @@ static enum status set_defaults(const struct walk *w)
 {
     for (const struct option *o = w->command->options; o && o->name; o++) {
         if (!o->fallback && o->kind == OPTION_DOUBLE)
-            *(double *)((char *)w->args + o->offset) = NAN; /* absent differs from 0 */
+            *(double *)(void *)(w->args + o->offset) = NAN; /* absent differs from 0 */
         if (!o->fallback)
             continue;
         enum status status = set_value(o, o->fallback, 0, w->args, w->err);

@@ -191,7 +191,6 @@ enum status model_load(const struct model *model, unsigned towers, struct err *e
         else
             m->loaded |= MODEL_TEXT;
     }
-    m->info.packed_bytes = m->weights.packed_bytes;
     pthread_mutex_unlock(&m->lock);
     return status == OK ? OK : err_prefix(err, "%s", m->name);
 }

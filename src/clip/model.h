@@ -39,7 +39,6 @@ struct model_info {
     int context_length;   /* T */
     float logit_scale;    /* exp() applied; 100 where the checkpoint has none */
     double image_flops;   /* multiply-adds count 2, of one picture, matrix products only */
-    size_t packed_bytes;  /* weights held in memory so far */
     struct preprocess preprocess;
 };
 

@@ -122,10 +122,8 @@ enum status weights_floats(struct weights *w, float **out, const char *name, str
     enum status status = weights_host(w, &host, name, err);
     if (status == OK)
         status = w->ops->floats_open(out, count, err);
-    if (status == OK) {
+    if (status == OK)
         w->ops->floats_write(*out, host, count);
-        w->packed_bytes += count * sizeof(float);
-    }
     free(host);
     return status;
 }
@@ -180,10 +178,8 @@ enum status weights_linear(struct weights *w, struct linear **out,
     };
     if (status == OK)
         status = w->ops->linear_open(out, &source, w->threads, err);
-    if (status == OK) {
-        w->packed_bytes += w->ops->linear_bytes(*out);
+    if (status == OK)
         tensor_view_release(t);
-    }
     free(bias);
     free(gain);
     return status;

@@ -19,7 +19,6 @@ struct weights {
     const char *prefix;      /* "module." or "" */
     const char *text_prefix; /* "text." or "", after prefix, for the text tower's names */
     int threads;
-    size_t packed_bytes; /* sum of everything loaded so far */
 };
 
 struct weights_options {

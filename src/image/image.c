@@ -57,8 +57,6 @@ static enum status decode_format(struct image *out, enum image_format format,
     enum status status = format_check_size(header.width, header.height, max_megapixels, err);
     if (status != OK)
         return status;
-    out->indexed = header.indexed;
-    memcpy(out->zero, header.zero, sizeof out->zero);
     uint8_t *copy = NULL;
     if (format == FORMAT_GIF)
         status = without_gif_transparency(&content, &copy, size, err);
@@ -68,6 +66,9 @@ static enum status decode_format(struct image *out, enum image_format format,
         free(out->alpha);
         out->alpha = NULL;
     }
+    out->indexed = header.indexed;
+    if (header.indexed)
+        memcpy(out->zero, header.zero, sizeof out->zero);
     free(copy);
     return status;
 }

@@ -113,15 +113,16 @@ static enum status measure_index(struct bench *b, const char *const *roots, size
     if (status == OK)
         status = index_run(store, b->model, &how, &report, err);
     store_close(store);
+    if (status != OK)
+        return status;
     *seconds = report.seconds;
-    if (status == OK)
-        keep_least(&b->out->index_seconds, *seconds);
-    return status;
+    keep_least(&b->out->index_seconds, *seconds);
+    return OK;
 }
 
 static void remove_dir(const struct bench *b)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
     for (int round = 0; round < b->out->rounds; round++)
         for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
             char path[160];
@@ -141,6 +142,11 @@ static enum status open_bench(struct bench *b, const char *const *roots, size_t 
         return err_set(err, ERR_ARGUMENT,
                        "the benchmark wants 1 to %d photographs; these folders hold %zu",
                        PHOTOS_MAX, b->walk.file_count);
+    strcpy(b->dir, "/tmp/fovea-bench-XXXXXX");
+    if (!mkdtemp(b->dir)) {
+        b->dir[0] = '\0';
+        return err_set(err, ERR_IO, "cannot make a temporary folder in /tmp");
+    }
     size_t threads = (size_t)b->out->threads, batch = (size_t)b->out->batch;
     b->picture_bytes = (size_t)b->info->image_size * (size_t)b->info->image_size * 3;
     b->pictures = malloc(b->walk.file_count * b->picture_bytes);
@@ -150,11 +156,6 @@ static enum status open_bench(struct bench *b, const char *const *roots, size_t 
     const struct session_options one = {.threads = 1, .image_batch = b->out->batch};
     for (size_t i = 0; status == OK && i < threads; i++)
         status = session_open(&b->sessions[i], b->model, &one, err);
-    strcpy(b->dir, "/tmp/fovea-bench-XXXXXX");
-    if (status == OK && !mkdtemp(b->dir)) {
-        b->dir[0] = '\0';
-        status = err_set(err, ERR_IO, "cannot make a temporary folder in /tmp");
-    }
     return status;
 }
 
@@ -183,7 +184,7 @@ static enum status run_round(struct bench *b, const char *const *roots, size_t r
 static enum status run_rounds(struct bench *b, const char *const *roots, size_t root_count,
                               struct err *err)
 {
-    double ratios[ROUNDS_MAX];
+    double ratios[ROUNDS_MAX] = {0};
     enum status status = OK;
     for (int round = 0; status == OK && round < b->out->rounds; round++)
         status = run_round(b, roots, root_count, round, &ratios[round], err);

@@ -6,8 +6,9 @@
  *   3. work    the pipeline reads, decodes and embeds the rest; results are recorded in
  *              transactions of a few photographs as they come, so that a run that is killed loses
  *              only what was in flight
- *   4. forget  paths that are gone, unless the run was cut short: a moved file has been recognised
- *              under its new path by then and keeps its photo and vectors
+ *   4. forget  paths that are gone, and photos that no path names, unless the run was cut short: a
+ *              moved file has been recognised under its new path by then and keeps its photo and
+ *              vectors
  */
 #include "library/index.h"
 
@@ -62,8 +63,6 @@ static void tell(const struct run *run, enum index_event_kind kind, const char *
 
 /* --- plan ---------------------------------------------------------------------------------- */
 
-enum { NEVER_NS = -1 }; /* an mtime that no file has: whatever is recorded with it has changed */
-
 static struct store_file store_file_of(const struct found_file *file)
 {
     return (struct store_file){file->path, file->size_bytes, file->mtime_ns};
@@ -104,10 +103,9 @@ static struct store_result store_result_of(const struct done *done)
         .height = done->height,
         .vector = done->kind == DONE_VECTOR ? done->vector : NULL,
         .failure = done->kind == DONE_FAILED ? done->failure : NULL,
+        .transient = done->transient,
     };
     memcpy(result.format, done->format, sizeof result.format);
-    if (done->kind == DONE_FAILED && done->try_again)
-        result.file.mtime_ns = NEVER_NS;
     return result;
 }
 
@@ -196,17 +194,18 @@ static enum status record_copies(struct run *run)
     return status;
 }
 
-/* Folders that could not be read stand among the failures, so that `status --errors` shows them. */
-static enum status record_bad_dirs(struct run *run)
+/* What the walk could not look at stands among the failures, so that `status --errors` shows it. */
+static enum status record_unread(struct run *run)
 {
-    run->report->bad_dirs = run->walk.bad_dir_count;
-    for (size_t i = 0; i < run->walk.bad_dir_count; i++) {
-        const struct bad_dir *bad = &run->walk.bad_dirs[i];
-        const struct store_result result = {.file = {.path = bad->path}, .failure = bad->reason};
+    run->report->bad_dirs = run->walk.unread_count;
+    for (size_t i = 0; i < run->walk.unread_count; i++) {
+        const struct unread_path *unread = &run->walk.unread[i];
+        const struct store_result result = {
+            .file = {.path = unread->path}, .failure = unread->reason, .transient = true};
         enum status status = store_put_results(run->store, run->model_id, &result, 1, run->err);
         if (status != OK)
             return status;
-        tell(run, INDEX_FAILED, bad->path, bad->reason, false);
+        tell(run, INDEX_FAILED, unread->path, unread->reason, false);
     }
     return OK;
 }
@@ -286,10 +285,10 @@ static bool was_found(const struct walk *walk, const char *path)
     return false;
 }
 
-static bool in_bad_dir(const struct walk *walk, const char *path)
+static bool is_unread(const struct walk *walk, const char *path)
 {
-    for (size_t i = 0; i < walk->bad_dir_count; i++)
-        if (path_is_under(path, walk->bad_dirs[i].path))
+    for (size_t i = 0; i < walk->unread_count; i++)
+        if (path_is_under(path, walk->unread[i].path))
             return true;
     return false;
 }
@@ -332,7 +331,7 @@ static enum status forget_under(struct run *run, const char *root)
     if (status != OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        if (!was_found(&run->walk, paths[i]) && !in_bad_dir(&run->walk, paths[i]))
+        if (!was_found(&run->walk, paths[i]) && !is_unread(&run->walk, paths[i]))
             paths[gone++] = paths[i];
     status = forget_dirs(run, paths, &gone);
     /* A folder that was full and is now empty is more likely a disk that is not mounted than a
@@ -373,14 +372,15 @@ static enum status run_steps(struct run *run)
         status = plan(run);
     if (status == OK) {
         tell(run, INDEX_BEGIN, NULL, NULL, false);
-        status = record_bad_dirs(run);
+        status = record_unread(run);
     }
     if (status == OK)
         status = work(run);
     run->report->cancelled = run->options->cancel && atomic_load(run->options->cancel);
-    if (status == OK && !run->report->cancelled)
-        status = forget(run);
-    return status;
+    if (status != OK || run->report->cancelled)
+        return status;
+    status = forget(run);
+    return status == OK ? store_sweep(run->store, run->err) : status;
 }
 
 enum status index_check_roots(const char *const *roots, size_t root_count, struct err *err)

@@ -50,6 +50,7 @@ struct pipeline {
     size_t empty_count, filled_count;
     size_t tail_share; /* pictures per forward pass at the end; 0 before the end is reached */
     int running;       /* workers that have not finished */
+    bool cancelled;    /* options.cancel, as it was when a worker chose its last piece of work */
     bool stop;
     struct err error;      /* the first fatal one */
     struct hash_set *seen; /* contents handed to a decoder in this run */
@@ -73,14 +74,9 @@ int pipeline_default_batch(const struct model_info *info)
 
 /* --- scheduling: all with the lock held ---------------------------------------------------- */
 
-static bool cancelled(const struct pipeline *p)
-{
-    return p->stop || (p->options.cancel && atomic_load(p->options.cancel));
-}
-
 static bool all_handed_out(const struct pipeline *p)
 {
-    return p->next == p->todo_count || cancelled(p);
+    return p->next == p->todo_count || p->cancelled || p->stop;
 }
 
 /* How many pictures a forward pass should take now; 0: none yet. */
@@ -201,7 +197,7 @@ static bool decode(struct pipeline *p, const struct found_file *file, struct slo
     }
     if (status != OK) {
         done->kind = DONE_FAILED;
-        done->try_again = status == ERR_IO || status == ERR_MEMORY || status == ERR_NOT_FOUND;
+        done->transient = status == ERR_IO || status == ERR_NOT_FOUND || status == ERR_MEMORY;
         memcpy(done->failure, err.text, sizeof done->failure);
     }
     if (done->kind != DONE_VECTOR) {
@@ -246,6 +242,9 @@ static void run_network(struct worker *w, size_t count)
 static bool work_once(struct worker *w)
 {
     struct pipeline *p = w->pipeline;
+    /* Looked at once per choice: seen in the middle of it, it would end the last worker with
+     * pictures still waiting for the network. */
+    p->cancelled = p->options.cancel && atomic_load(p->options.cancel);
     size_t pictures = pictures_to_run(p);
     if (pictures > 0) {
         for (size_t i = 0; i < pictures; i++)

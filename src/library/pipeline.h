@@ -5,8 +5,9 @@
  * There are no stages with threads of their own. Each worker takes, again and again, whatever is
  * most useful now: a forward pass if a batch of pictures is waiting, else the next file to read,
  * hash, decode and shrink. A forward pass runs on its worker alone, so decoding and the network
- * share the cores without ever wanting more threads than there are, no barrier makes anybody wait,
- * and a result does not depend on the number of workers.
+ * share the cores without ever wanting more threads than there are, and no barrier makes anybody
+ * wait. Which pictures share a forward pass depends on timing; a vector does not depend on that
+ * where the matrix products do not (tensor.h), and else in the last bits of float32 alone.
  *
  *     todo ──decode──▶ slots (bounded) ──forward pass──▶ done queue (bounded) ──▶ caller's thread
  *
@@ -36,10 +37,10 @@ struct done {
     enum done_kind kind;
     const struct found_file *file;
     struct photo_hash hash;
+    bool transient; /* of DONE_FAILED: the system's failure, not the content's; store.h */
     int width, height;
     char format[12];
     char failure[ERR_TEXT_MAX];
-    bool try_again;    /* a failure of reading or of memory, which says nothing about the content */
     uint16_t vector[]; /* [embed_dim] float16, of DONE_VECTOR */
 };
 

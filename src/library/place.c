@@ -50,13 +50,35 @@ static bool is_same_link(const char *link, const char *target)
     return same;
 }
 
-/* Same size and mtime: this photo was copied here before (copies keep the mtime). */
+static bool have_same_bytes(FILE *a, FILE *b)
+{
+    enum { BLOCK = 1 << 16 };
+    char *blocks = malloc(2 * (size_t)BLOCK);
+    bool same = blocks != NULL;
+    for (size_t n = BLOCK; same && n == BLOCK;) {
+        n = fread(blocks, 1, BLOCK, a);
+        same = fread(blocks + BLOCK, 1, BLOCK, b) == n && memcmp(blocks, blocks + BLOCK, n) == 0;
+    }
+    free(blocks);
+    return same && !ferror(a) && !ferror(b);
+}
+
+/* This photo was copied here before: same size and mtime, which copies keep, and same bytes, for
+ * two uncompressed pictures out of one archive can agree in size, time and name. */
 static bool is_same_copy(const char *copy, const char *original)
 {
     struct stat a, b;
-    return lstat(copy, &a) == 0 && S_ISREG(a.st_mode) && stat(original, &b) == 0 &&
-           a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-           a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+    if (lstat(copy, &a) != 0 || !S_ISREG(a.st_mode) || stat(original, &b) != 0 ||
+        a.st_size != b.st_size || a.st_mtim.tv_sec != b.st_mtim.tv_sec ||
+        a.st_mtim.tv_nsec != b.st_mtim.tv_nsec)
+        return false;
+    FILE *first = fopen(copy, "rbe"), *second = fopen(original, "rbe");
+    bool same = first && second && have_same_bytes(first, second);
+    if (first)
+        fclose(first);
+    if (second)
+        fclose(second);
+    return same;
 }
 
 static enum status copy_bytes(int in, int out, const char *path, struct err *err)

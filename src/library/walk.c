@@ -26,7 +26,7 @@ struct strings {
 
 struct walker {
     struct walk *out;
-    size_t file_capacity, bad_capacity;
+    size_t file_capacity, unread_capacity;
     struct strings dirs; /* still to be listed */
     bool (*is_photo)(const char *name);
     struct err *err;
@@ -69,6 +69,14 @@ static enum status push_dir(struct walker *w, char *path)
     return OK;
 }
 
+/* Only ever compared for equality, so that a time outside 1678 to 2262, which some file systems can
+ * hold, may wrap. */
+static int64_t mtime_ns(const struct stat *st)
+{
+    return (int64_t)((uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec);
+}
+
+/* Takes ownership of `path`, also when it fails. */
 static enum status add_file(struct walker *w, char *path, const struct stat *st)
 {
     struct walk *out = w->out;
@@ -82,26 +90,30 @@ static enum status add_file(struct walker *w, char *path, const struct stat *st)
     out->files[out->file_count++] = (struct found_file){
         .path = path,
         .size_bytes = (int64_t)st->st_size,
-        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .mtime_ns = mtime_ns(st),
     };
     return OK;
 }
 
-static enum status add_bad_dir(struct walker *w, const char *path, int why, const char *what)
+/* what: "read the folder". Takes ownership of `path`, also when it fails. */
+static enum status add_unread(struct walker *w, char *path, const char *what, int why)
 {
     struct walk *out = w->out;
-    if (grow((void **)&out->bad_dirs, &w->bad_capacity, out->bad_dir_count, sizeof *out->bad_dirs,
-             w->err) != OK)
-        return ERR_MEMORY;
     struct err reason;
-    err_errno(&reason, why, "%s", what);
-    struct bad_dir bad = {strdup(path), strdup(reason.text)};
-    if (!bad.path || !bad.reason) {
-        free(bad.path);
-        free(bad.reason);
-        return err_no_memory(w->err, "a path", strlen(path));
+    err_errno(&reason, why, "cannot %s", what);
+    struct unread_path unread = {path, strdup(reason.text)};
+    enum status status = OK;
+    if (!unread.path || !unread.reason)
+        status = err_no_memory(w->err, "a path", PATH_LIMIT);
+    else
+        status = grow((void **)&out->unread, &w->unread_capacity, out->unread_count,
+                      sizeof *out->unread, w->err);
+    if (status != OK) {
+        free(unread.path);
+        free(unread.reason);
+        return status;
     }
-    out->bad_dirs[out->bad_dir_count++] = bad;
+    out->unread[out->unread_count++] = unread;
     return OK;
 }
 
@@ -116,14 +128,15 @@ static char *joined(const char *dir, const char *name)
     return path.data;
 }
 
-/* Takes ownership of `path`. */
-static enum status add_bad_file(struct walker *w, char *path, int why)
+/* After a failed stat(): gone between listing and looking, or a link that leads nowhere; or else it
+ * is there and cannot be looked at (a link into a private folder, a failing disk), which must not
+ * pass for gone. */
+static enum status unseen(struct walker *w, const char *dir, const char *name)
 {
-    if (!path)
-        return err_no_memory(w->err, "a path", PATH_LIMIT);
-    enum status status = add_bad_dir(w, path, why, "cannot look at the file");
-    free(path);
-    return status;
+    int why = errno;
+    if (why == ENOENT || why == ENOTDIR)
+        return OK;
+    return add_unread(w, joined(dir, name), "look at it", why);
 }
 
 static enum status visit_entry(struct walker *w, int dir_fd, const char *dir,
@@ -133,38 +146,37 @@ static enum status visit_entry(struct walker *w, int dir_fd, const char *dir,
     if (name[0] == '.')
         return OK;
     struct stat st;
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) /* ENOENT: gone since the listing */
-        return errno == ENOENT ? OK : add_bad_file(w, joined(dir, name), errno);
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return unseen(w, dir, name); /* a folder, perhaps */
     if (S_ISDIR(st.st_mode))
         return push_dir(w, joined(dir, name));
     if (!w->is_photo(name))
         return OK;
     if (S_ISLNK(st.st_mode) && fstatat(dir_fd, name, &st, 0) != 0)
-        return errno == ENOENT ? OK : add_bad_file(w, joined(dir, name), errno);
+        return unseen(w, dir, name);
     return S_ISREG(st.st_mode) ? add_file(w, joined(dir, name), &st) : OK;
 }
 
 static enum status list_dir(struct walker *w, const char *path)
 {
-    static const char what[] = "cannot read the folder";
     DIR *dir = opendir(path);
-    if (!dir)
-        return add_bad_dir(w, path, errno, what);
-    enum status status = OK;
-    struct stat here;
-    /* A folder may let its names be listed and not be entered: then nothing in it can be looked at,
-     * not even the folder itself by its own name. */
-    if (fstatat(dirfd(dir), ".", &here, 0) != 0) {
-        status = add_bad_dir(w, path, errno, what);
-        closedir(dir);
-        return status;
+    struct stat st;
+    /* Names can be listed without the right to look at what they name. */
+    int why = !dir || fstatat(dirfd(dir), ".", &st, 0) != 0 ? errno : 0;
+    if (why) {
+        if (dir)
+            closedir(dir);
+        return why == ENOENT ? OK /* removed since it was listed */
+                             : add_unread(w, strdup(path), "read the folder", why);
     }
+    enum status status = OK;
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
         if (!entry) {
-            if (errno)
-                status = add_bad_dir(w, path, errno, what);
+            why = errno;
+            if (why)
+                status = add_unread(w, strdup(path), "read the folder", why);
             break;
         }
         status = visit_entry(w, dirfd(dir), path, entry);
@@ -198,8 +210,9 @@ static enum status resolve_roots(struct walker *w, const char *const *roots, siz
         char *path = realpath(roots[i], NULL);
         struct stat st;
         if (!path || stat(path, &st) != 0) {
+            int why = errno;
             free(path);
-            return err_errno(w->err, errno, "cannot index %s", roots[i]);
+            return err_errno(w->err, why, "cannot index %s", roots[i]);
         }
         out->roots[out->root_count++] = path;
         if (!S_ISDIR(st.st_mode) && !(S_ISREG(st.st_mode) && w->is_photo(path)))
@@ -269,12 +282,12 @@ void walk_free(struct walk *walk)
         free(walk->roots[i]);
     for (size_t i = 0; i < walk->file_count; i++)
         free(walk->files[i].path);
-    for (size_t i = 0; i < walk->bad_dir_count; i++) {
-        free(walk->bad_dirs[i].path);
-        free(walk->bad_dirs[i].reason);
+    for (size_t i = 0; i < walk->unread_count; i++) {
+        free(walk->unread[i].path);
+        free(walk->unread[i].reason);
     }
     free(walk->roots);
     free(walk->files);
-    free(walk->bad_dirs);
+    free(walk->unread);
     *walk = (struct walk){0};
 }

@@ -5,8 +5,8 @@
  * Rules: a root is resolved with realpath(); a root inside another is covered by that other. Names
  * that start with '.' are left alone (trash folders, thumbnails, "._" companions). Symbolic links
  * to files count as files at the link's path; symbolic links to folders are not followed, so there
- * are no loops. A folder that cannot be read does not stop the walk: it is listed, and so is a file
- * that stat() is refused for. What lies there is unknown, which is not the same as gone.
+ * are no loops. What is there and cannot be looked at (a folder without the right to read it, a
+ * failing disk) does not stop the walk: it is listed, and nothing under it may be taken for gone.
  */
 #ifndef FOVEA_LIBRARY_WALK_H
 #define FOVEA_LIBRARY_WALK_H
@@ -19,10 +19,11 @@
 
 struct found_file {
     char *path;
-    int64_t size_bytes, mtime_ns;
+    int64_t size_bytes, mtime_ns; /* modulo 2^64 */
 };
 
-struct bad_dir {
+/* A folder that could not be read, or an entry that could not be looked at. */
+struct unread_path {
     char *path, *reason;
 };
 
@@ -31,8 +32,8 @@ struct walk {
     size_t root_count;
     struct found_file *files; /* [file_count], sorted bytewise by path */
     size_t file_count;
-    struct bad_dir *bad_dirs; /* [bad_dir_count] folders (or files) that could not be looked at */
-    size_t bad_dir_count;
+    struct unread_path *unread; /* [unread_count] */
+    size_t unread_count;
 };
 
 /* is_photo decides by name. ERR_NOT_FOUND or ERR_ARGUMENT for a root that is missing, or that is

@@ -35,6 +35,7 @@ enum sql_slot {
     SQL_MODEL_DIM,
     SQL_MODEL_LIST,
     SQL_FILE_STATE,
+    SQL_FILE_KEEPS,
     SQL_FILE_PUT,
     SQL_FILE_FORGET,
     SQL_FILE_RANGE,
@@ -122,8 +123,7 @@ enum status sqlite_has_embedding(struct store *, int64_t model_id, const struct 
 enum status sqlite_put_results(struct store *, int64_t model_id, const struct store_result *,
                                size_t, struct err *);
 enum status sqlite_forget_paths(struct store *, char *const *, size_t, struct err *);
-/* Removes the photos that no path names, with what belongs to them. */
-MUST_USE enum status sqlite_sweep(struct sqlite_store *, struct err *);
+enum status sqlite_sweep(struct store *, struct err *);
 
 /* sqlite_read.c */
 enum status sqlite_model_use(struct store *, const char *name, const char *fingerprint, int dim,

@@ -6,12 +6,15 @@
  * changes, the path names another photo; the old one may be at another path already, or be found
  * there later in the same run (renumbered files exchange their contents). So a photo that has lost
  * its last path stays for now, invisible to every reader, with the vector that would be dear to
- * compute again. The end of the run (releasing the index lock) sweeps such photos out, with their
- * embeddings and labels; so does the next run's end if this one is killed.
+ * compute again. The end of a run that was not cut short sweeps such photos out, with their
+ * embeddings and labels.
  */
 #include "store/sqlite.h"
 
 #include <string.h>
+
+/* The mtime of a path whose failure is to be no answer at the next look. */
+#define NO_TIME INT64_MIN
 
 /* --- questions ---------------------------------------------------------------------------- */
 
@@ -31,7 +34,7 @@ enum status sqlite_file_state(struct store *store, int64_t model_id, const struc
         sqlite3_column_int64(q.stmt, 1) != file->mtime_ns)
         *state = FILE_NEW;
     else if (sqlite3_column_int(q.stmt, 2))
-        *state = FILE_FAILED_BEFORE;
+        *state = file->mtime_ns == NO_TIME ? FILE_NEW : FILE_FAILED_BEFORE;
     else
         *state = sqlite3_column_int(q.stmt, 3) ? FILE_UNCHANGED : FILE_NEEDS_EMBEDDING;
     sql_end(&q);
@@ -114,6 +117,25 @@ static enum status put_photo(struct sqlite_store *s, int64_t model_id, int dim,
     return status;
 }
 
+/* Whether the path names a photo that a failure does not take from it: one whose content it still
+ * holds (another model could not use it), or may hold (it could not be read just now). */
+static enum status keeps_photo(struct sqlite_store *s, const struct store_result *result,
+                               bool *keeps, struct err *err)
+{
+    *keeps = false;
+    if (!result->failure)
+        return OK;
+    struct sql q = sql_start(s, SQL_FILE_KEEPS,
+                             "SELECT 1 FROM files JOIN photos ON photos.id = files.photo_id"
+                             " WHERE files.path = ? AND (? OR photos.hash = ?)");
+    sql_path(&q, result->file.path);
+    sql_int(&q, result->transient);
+    sql_blob(&q, result->hash.bytes, sizeof result->hash.bytes);
+    enum status status = sql_row(&q, keeps, err);
+    sql_end(&q);
+    return status;
+}
+
 static enum status put_file(struct sqlite_store *s, const struct store_result *result,
                             int64_t photo_id, struct err *err)
 {
@@ -125,7 +147,7 @@ static enum status put_file(struct sqlite_store *s, const struct store_result *r
                              "  failure = excluded.failure");
     sql_path(&q, result->file.path);
     sql_int(&q, result->file.size_bytes);
-    sql_int(&q, result->file.mtime_ns);
+    sql_int(&q, result->transient ? NO_TIME : result->file.mtime_ns);
     if (photo_id)
         sql_int(&q, photo_id);
     else
@@ -138,7 +160,11 @@ static enum status put_result(struct sqlite_store *s, int64_t model_id, int dim,
                               const struct store_result *result, struct err *err)
 {
     int64_t photo_id;
-    enum status status = put_photo(s, model_id, dim, result, &photo_id, err);
+    bool keeps;
+    enum status status = keeps_photo(s, result, &keeps, err);
+    if (status != OK || keeps)
+        return status;
+    status = put_photo(s, model_id, dim, result, &photo_id, err);
     if (status == OK)
         status = put_file(s, result, photo_id, err);
     return status;
@@ -192,8 +218,9 @@ enum status sqlite_forget_paths(struct store *store, char *const *paths, size_t 
     return sql_finish(s, status, err);
 }
 
-enum status sqlite_sweep(struct sqlite_store *s, struct err *err)
+enum status sqlite_sweep(struct store *store, struct err *err)
 {
+    struct sqlite_store *s = sqlite_store(store);
     enum status status = sql_begin_write(s, err);
     if (status != OK)
         return status;

@@ -308,10 +308,6 @@ void sqlite_index_unlock(struct store *store)
     struct sqlite_store *s = sqlite_store(store);
     if (!s->index_lock)
         return;
-    /* What remains unswept is out of sight, and the next run sweeps again. */
-    struct err ignored;
-    enum status swept = sqlite_sweep(s, &ignored);
-    (void)swept;
     index_lock_close(s->index_lock);
     s->index_lock = NULL;
 }
@@ -328,6 +324,7 @@ const struct store_ops sqlite_store_ops = {
     .put_results = sqlite_put_results,
     .paths_under = sqlite_paths_under,
     .forget_paths = sqlite_forget_paths,
+    .sweep = sqlite_sweep,
     .matrix_load = sqlite_matrix_load,
     .labels_replace = sqlite_labels_replace,
     .labels_load = sqlite_labels_load,

@@ -162,6 +162,12 @@ enum status store_forget_paths(struct store *store, char *const *paths, size_t c
     return store->ops->forget_paths(store, paths, count, err);
 }
 
+enum status store_sweep(struct store *store, struct err *err)
+{
+    enum status status = require_write(store, err);
+    return status == OK ? store->ops->sweep(store, err) : status;
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 enum status store_matrix_load(struct store *store, int64_t model_id, struct store_matrix *out,

@@ -12,8 +12,8 @@
  *   labels     the result of one classification of one photo
  *
  * A photo that no path names counts nowhere: no reader sees it. It is removed, with its embeddings
- * and labels, when its last path is forgotten, or else when the index lock is released; until then
- * a path that is found to hold its content takes it up again, vector and all.
+ * and labels, when its last path is forgotten, or else by store_sweep(); until then a path that is
+ * found to hold its content takes it up again, vector and all.
  *
  * Paths are absolute byte strings. A store is used by one thread at a time; several processes may
  * have the same library open (after fork(), the child must not use or close what its parent has
@@ -91,13 +91,15 @@ MUST_USE enum status store_file_state(struct store *, int64_t model_id, const st
                                       enum file_state *state, struct err *err);
 
 /* Whether a photo with this hash has this model's embedding. While the index lock is held, "yes"
- * stays true until the path is put: photos that lose their last path remain until its release. */
+ * stays true until the path is put: photos that lose their last path remain until the sweep. */
 MUST_USE enum status store_has_embedding(struct store *, int64_t model_id,
                                          const struct photo_hash *, bool *has, struct err *err);
 
 /* One result of indexing a file. With `vector`, the photo and its embedding are added (or kept, if
  * there); without, the photo must be known already (a copy, a moved file). `failure` excludes both:
- * the path is recorded as failed and no longer names a photo. */
+ * the path is recorded as failed and no longer names a photo. But a path that names a photo goes on
+ * naming it, as if the failure had not been put, when it is still the photo's content that failed
+ * (with another model) and when the failure is transient. */
 struct store_result {
     struct store_file file;
     struct photo_hash hash;
@@ -105,6 +107,8 @@ struct store_result {
     char format[12];
     const uint16_t *vector; /* [dim] float16, normalised; NULL if already stored */
     const char *failure;    /* reason, or NULL */
+    bool transient; /* with failure: the system's and not the content's (unreadable just now, no
+                       memory); the hash may be unknown, the path stays FILE_NEW */
 };
 
 /* Records results in one transaction. */
@@ -119,6 +123,10 @@ MUST_USE enum status store_paths_under(struct store *, const char *root, char **
  * labels. At the end of a run, that is: after the files that may hold the same content were put. */
 MUST_USE enum status store_forget_paths(struct store *, char *const *paths, size_t count,
                                         struct err *err);
+
+/* Removes the photos that no path names. For the end of a run that has looked at everything: after
+ * one that was cut short, the next may find their content where this one did not get to. */
+MUST_USE enum status store_sweep(struct store *, struct err *err);
 
 /* --- reading ------------------------------------------------------------------------------ */
 

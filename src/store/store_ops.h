@@ -31,6 +31,7 @@ struct store_ops {
     enum status (*paths_under)(struct store *, const char *root, char ***paths, size_t *count,
                                struct err *);
     enum status (*forget_paths)(struct store *, char *const *paths, size_t count, struct err *);
+    enum status (*sweep)(struct store *, struct err *);
 
     enum status (*matrix_load)(struct store *, int64_t model_id, struct store_matrix *,
                                struct err *);

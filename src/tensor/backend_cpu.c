@@ -265,7 +265,6 @@ static const struct tensor_ops ops = {
     .convert = convert,
     .linear_open = cpu_linear_open,
     .linear_close = linear_close,
-    .linear_bytes = linear_bytes,
     .runner_open = runner_open,
     .runner_close = runner_close,
     .linear = cpu_linear,

@@ -206,11 +206,6 @@ void linear_close(struct linear *l)
     free(l);
 }
 
-size_t linear_bytes(const struct linear *l)
-{
-    return l->bytes;
-}
-
 /* ---- kernels met so far ------------------------------------------------------------------ */
 
 struct cached_kernel {

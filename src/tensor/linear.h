@@ -13,7 +13,6 @@
 MUST_USE enum status linear_open(struct linear **out, const struct gemm *, const struct kernels *,
                                  const struct linear_source *, int threads, struct err *err);
 void linear_close(struct linear *); /* NULL-safe */
-size_t linear_bytes(const struct linear *);
 
 /* The kernels that one runner has built so far, and a scratch tile per thread. */
 struct linear_cache;

@@ -178,7 +178,7 @@ expect_in out "bad/text.jpg: not an image"
 expect_in out "bad/empty.jpg: not an image: the file is empty"
 expect_in out "bad/truncated.jpg: damaged or truncated jpeg"
 expect_in out "bad/huge.png: 60000 x 60000 pixels are 3600 megapixels and the limit is 500"
-expect_in out "bad/loop.jpg: cannot look at the file: Too many levels of symbolic links"
+expect_in out "bad/loop.jpg: cannot look at it: Too many levels of symbolic links"
 for file in text.jpg empty.jpg truncated.jpg huge.png pipe.jpg folder.jpg dangling.jpg loop.jpg; do
     run search --image bad/$file
     [ $code -eq 1 ] || [ $code -eq 2 ] || fail "exit status $code"

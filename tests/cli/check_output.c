@@ -3,12 +3,15 @@
  * What a shell script cannot compare: JSON, vectors, pixels. One small subcommand each; exit status
  * 0 when the claim holds, 1 with a line on stdout when it does not.
  *
- *   text FILE, ids FILE                one field of each line of a golden .jsonl, as it stands
- * there prompts EXPECTED                   the prompts of an expected.json, a line each inputs OUT
- * "KIND INPUT" of each item of `embed --json` unit OUT                           every vector has
- * length 1 embeddings EXPECTED OUT TOLERANCE  texts then images, relative L2 error per vector npy
- * FILE OUT                       the same vectors in an .npy file as in OUT pixels A B COUNT at
- * most COUNT bytes of two pictures differ
+ * - text FILE, ids FILE: one field of each line of a golden .jsonl, as it stands there
+ * - prompts EXPECTED: the prompts of an expected.json, a line each
+ * - inputs OUT: "KIND INPUT" of each item of `embed --json`
+ * - unit OUT: every vector has length 1
+ * - embeddings EXPECTED OUT TOLERANCE: texts then images, relative L2 error per vector
+ * - cosines EXPECTED OUT LEAST: the vectors of an object "file name": [...], cosine per picture
+ * - csv EXPECTED OUT TOLERANCE: every row of a classification, numbers within the tolerance
+ * - npy FILE OUT: the same vectors in an .npy file as in OUT
+ * - pixels A B: the same pixels in two pictures; png RGB FILE: makes a picture
  */
 #include "base/file.h"
 #include "image/image.h"
@@ -118,6 +121,92 @@ static int check_embeddings(const char *expected_path, const char *out_path, con
     return bad;
 }
 
+/* A picture of `expected` that the output has no vector of has cosine 0. */
+static int check_cosines(const char *expected_path, const char *out_path, const char *least)
+{
+    json_t *expected = load(expected_path), *out = load(out_path), *want, *item;
+    const char *name;
+    int bad = json_object_size(expected) == 0;
+    json_object_foreach(expected, name, want)
+    {
+        double product = 0, a = 0, b = 0;
+        size_t i;
+        json_array_foreach(json_object_get(out, "items"), i, item)
+        {
+            if (strcmp(path_basename(json_string_value(json_object_get(item, "input"))), name) != 0)
+                continue;
+            const json_t *got = json_object_get(item, "vector");
+            for (size_t d = 0; d < json_array_size(want); d++) {
+                double w = json_number_value(json_array_get(want, d));
+                double g = json_number_value(json_array_get(got, d));
+                product += w * g;
+                a += w * w;
+                b += g * g;
+            }
+        }
+        double cosine = product / sqrt(a * b);
+        if (!(cosine >= strtod(least, NULL))) {
+            printf("%s: cosine %.7f\n", name, cosine);
+            bad = 1;
+        }
+    }
+    json_decref(expected);
+    json_decref(out);
+    return bad;
+}
+
+/* Two lines of comma-separated fields, none quoted: numbers near, everything else equal. */
+static bool same_row(const char *want, const char *got, double tolerance)
+{
+    for (;; want++, got++) {
+        size_t n = strcspn(want, ",\r\n"), m = strcspn(got, ",\r\n");
+        char *end;
+        double difference = fabs(strtod(want, &end) - strtod(got, NULL));
+        bool number = n > 0 && end == want + n;
+        if (number ? !(difference <= tolerance) : n != m || memcmp(want, got, n) != 0)
+            return false;
+        want += n;
+        got += m;
+        if (*want != ',' || *got != ',')
+            return *want == *got;
+    }
+}
+
+/* The line of `text` whose first field is that of `line`, or NULL. */
+static const char *find_row(const char *text, const char *line)
+{
+    size_t n = strcspn(line, ",\r\n");
+    for (const char *at = text; at; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, line, n) == 0 && at[n] == ',')
+            return at;
+    }
+    return NULL;
+}
+
+static int check_csv(const char *expected_path, const char *out_path, const char *tolerance)
+{
+    struct file_bytes expected = {0}, out = {0};
+    struct err err = {0};
+    int rows = 0, bad = file_read(&expected, expected_path, FILE_MAX, &err) != OK ||
+                        file_read(&out, out_path, FILE_MAX, &err) != OK;
+    if (bad)
+        printf("%s\n", err.text);
+    for (const char *line = (const char *)expected.data; !bad && *line; rows++) {
+        const char *got = find_row((const char *)out.data, line);
+        if (!got || !same_row(line, got, strtod(tolerance, NULL))) {
+            printf("expected %.*s\n", (int)strcspn(line, "\r\n"), line);
+            printf("got      %.*s\n", got ? (int)strcspn(got, "\r\n") : 0, got ? got : "");
+            bad = 1;
+        }
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    file_bytes_free(&expected);
+    file_bytes_free(&out);
+    return bad || rows < 2;
+}
+
 static int check_unit(const char *path)
 {
     json_t *out = load(path), *item;
@@ -223,6 +312,10 @@ int main(int argc, char **argv)
         return check_unit(argv[2]);
     if (argc == 5 && strcmp(what, "embeddings") == 0)
         return check_embeddings(argv[2], argv[3], argv[4]);
+    if (argc == 5 && strcmp(what, "cosines") == 0)
+        return check_cosines(argv[2], argv[3], argv[4]);
+    if (argc == 5 && strcmp(what, "csv") == 0)
+        return check_csv(argv[2], argv[3], argv[4]);
     if (argc == 4 && strcmp(what, "npy") == 0)
         return check_npy(argv[2], argv[3]);
     if (argc == 4 && strcmp(what, "pixels") == 0)

@@ -10,7 +10,6 @@
  */
 #include "model_files.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "clip/model.h"
 #include "clip/tap.h"
@@ -35,14 +34,11 @@ static struct model *open_model(const char *dir)
 {
     struct err err = {0};
     struct model *model;
-    double start = clock_seconds();
     if (model_open(&model, &(struct model_options){.dir = dir}, &err) != OK) {
         printf("FAILED: %s\n", err.text);
         exit(1);
     }
-    printf("       %s: %.1f MB packed in %.2f s by %s\n", model_info(model)->name,
-           (double)model_info(model)->packed_bytes / 1e6, clock_seconds() - start,
-           tensor_cpu_description());
+    printf("       %s by %s\n", model_info(model)->name, tensor_cpu_description());
     return model;
 }
 

@@ -256,6 +256,31 @@ static void test_an_empty_root_is_not_a_removed_library(void **state)
     assert_string_equal(report.empty_root, in_dir("photos"));
 }
 
+/* A path that is there and cannot be looked at is not gone: its photo waits for better days. */
+static void test_what_cannot_be_looked_at_is_kept(void **state)
+{
+    run_index();
+    assert_int_equal(unlink(in_dir("photos/2.png")), 0);
+    assert_int_equal(symlink("2.png", in_dir("photos/2.png")),
+                     0); /* stat(): ELOOP, also for root */
+    struct index_report report = run_index();
+    assert_int_equal(report.forgotten, 0);
+    assert_int_equal(report.bad_dirs, 1);
+    struct store_matrix matrix;
+    load_matrix(&matrix);
+    assert_int_equal(matrix.count, PICTURES);
+    store_matrix_free(&matrix);
+}
+
+/* A year that nanoseconds since 1970 do not reach in 64 bits: unchanged is still unchanged. */
+static void test_a_time_far_away(void **state)
+{
+    const struct timespec far[2] = {{.tv_sec = 13000000000}, {.tv_sec = 13000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, in_dir("photos/0.png"), far, 0), 0);
+    run_index();
+    assert_int_equal(run_index().unchanged, PICTURES);
+}
+
 static void test_cancelling_loses_nothing(void **state)
 {
     atomic_bool cancel = true;
@@ -381,6 +406,8 @@ int main(void)
         INDEX_TEST(test_failures_wait_for_a_change),
         INDEX_TEST(test_removed_files),
         INDEX_TEST(test_an_empty_root_is_not_a_removed_library),
+        INDEX_TEST(test_what_cannot_be_looked_at_is_kept),
+        INDEX_TEST(test_a_time_far_away),
         INDEX_TEST(test_cancelling_loses_nothing),
         INDEX_TEST(test_cancelling_in_the_middle),
         INDEX_TEST(test_a_second_indexer_is_told),

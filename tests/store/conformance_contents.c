@@ -232,8 +232,7 @@ static void random_step(struct fixture *f, struct truth *t)
         assert_ok(store_forget_paths(f->store, &path, 1, &err));
         t->contents[i] = -2;
     } else {
-        store_index_unlock(f->store); /* sweeps */
-        assert_ok(store_index_lock(f->store, &err));
+        assert_ok(store_sweep(f->store, &err));
     }
 }
 

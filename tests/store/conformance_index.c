@@ -264,7 +264,9 @@ static void test_changed_content(void **state)
     assert_int_equal(models[0].embeddings, 1);
     free(models);
     store_index_unlock(f->store);
-    assert_false(has(f->store, f->model, 1)); /* gone with the end of the run */
+    assert_true(has(f->store, f->model, 1)); /* the run may have been cut short */
+    assert_ok(store_sweep(f->store, &err));
+    assert_false(has(f->store, f->model, 1));
     assert_true(has(f->store, f->model, 2));
 }
 
@@ -287,6 +289,7 @@ static void test_renumbered_files_keep_their_vectors(void **state)
         assert_true(has(f->store, f->model, rows[i].content));
         put(f->store, f->model, result_of(path[i], rows[i].content, NULL));
     }
+    assert_ok(store_sweep(f->store, &err));
     store_index_unlock(f->store);
     assert_matrix(f->store, f->model, rows, 5);
 }
@@ -319,6 +322,51 @@ static void test_failures_come_and_go(void **state)
     assert_int_equal(summary.photos, 1);
 }
 
+/* A photo's vectors are dear: only other content under its path takes the path from it. */
+static void test_failures_that_leave_the_photo(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    uint16_t v[DIM];
+    int64_t other;
+    struct store_result good = result_of("/p/a.jpg", 1, v);
+    assert_ok(store_model_use(f->store, "other", "ffff", DIM, &other, &err));
+    assert_ok(store_index_lock(f->store, &err));
+    put(f->store, f->model, good);
+
+    struct store_result same = failure_of("/p/a.jpg", "too large for this run");
+    same.file = good.file;
+    same.hash = good.hash;
+    put(f->store, other, same);
+    struct store_result unreadable = failure_of("/p/a.jpg", "Input/output error");
+    unreadable.transient = true;
+    put(f->store, f->model, unreadable);
+    assert_ok(store_sweep(f->store, &err));
+    store_index_unlock(f->store);
+    assert_matrix(f->store, f->model, ROWS({"/p/a.jpg", 1}));
+    assert_int_equal(summary_of(f->store).failures, 0);
+    assert_int_equal(state_of(f->store, f->model, &good.file), FILE_UNCHANGED);
+    assert_int_equal(state_of(f->store, other, &good.file), FILE_NEEDS_EMBEDDING);
+    assert_int_equal(state_of(f->store, f->model, &unreadable.file), FILE_NEW);
+
+    put(f->store, f->model, failure_of("/p/a.jpg", "other content"));
+    assert_matrix(f->store, f->model, NULL, 0);
+}
+
+/* It is shown, and it is no answer: the file is tried again though it has not changed. */
+static void test_transient_failures_are_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct store_result failure = failure_of("/p/a.jpg", "Permission denied");
+    failure.transient = true;
+    put(f->store, f->model, failure);
+    assert_int_equal(summary_of(f->store).failures, 1);
+    assert_int_equal(state_of(f->store, f->model, &failure.file), FILE_NEW);
+    failure.file.mtime_ns = INT64_MIN;
+    put(f->store, f->model, failure);
+    assert_int_equal(state_of(f->store, f->model, &failure.file), FILE_NEW);
+}
+
 int conformance_index(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +382,8 @@ int conformance_index(void)
         TEST(test_changed_content),
         TEST(test_renumbered_files_keep_their_vectors),
         TEST(test_failures_come_and_go),
+        TEST(test_failures_that_leave_the_photo),
+        TEST(test_transient_failures_are_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

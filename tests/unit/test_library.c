@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * library, the parts that need no model: walking folders, category sets, the CSV's numbers and
- * quoting, weights in queries, floors, content hashes.
+ * quoting, weights in queries, floors, folders of copies and links, content hashes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,10 +15,12 @@
 #include "library/categories.h"
 #include "library/classify.h"
 #include "library/hash_set.h"
+#include "library/place.h"
 #include "library/search.h"
 #include "library/walk.h"
 #include "search/query.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,6 +289,78 @@ static void test_default_floors(void **state)
     assert_int_equal(search_towers(&text, 1), MODEL_TEXT);
 }
 
+/* --- folders of copies and links ------------------------------------------------------------ */
+
+static char *write_photo(const char *name, const char *content, int seconds)
+{
+    struct err err;
+    char *path = strdup(in_scratch(name));
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_non_null(path);
+    assert_int_equal(dir_make_parent(path, &err), OK);
+    assert_int_equal(file_write(path, content, strlen(content), &err), OK);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    return path;
+}
+
+static void assert_content(const char *name, const char *content)
+{
+    struct file_bytes bytes;
+    struct err err;
+    assert_int_equal(file_read(&bytes, in_scratch(name), 4096, &err), OK);
+    assert_string_equal((char *)bytes.data, content);
+    file_bytes_free(&bytes);
+}
+
+/* The first two in a category, the third in none. */
+static struct place_report place_all(struct store_matrix *matrix, const char *dir,
+                                     enum place_how how)
+{
+    struct verdict verdicts[3] = {{.category = 0}, {.category = 0}, {.category = -1}};
+    const struct classification c = {.count = matrix->count, .verdicts = verdicts};
+    struct category items[] = {{.name = (char *)"../Sea/Sky"}};
+    const struct categories categories = {.count = 1, .items = items};
+    struct place_report report;
+    struct err err;
+    assert_int_equal(
+        place_by_category(&c, matrix, &categories, in_scratch(dir), how, &report, &err), OK);
+    return report;
+}
+
+static void test_place(void **state)
+{
+    /* One name, one size, one time: two photographs all the same. */
+    char *paths[] = {write_photo("a/IMG.bmp", "first", 1000),
+                     write_photo("b/IMG.bmp", "other", 1000), write_photo("c", "third", 1000)};
+    struct store_matrix matrix = {.count = 3, .paths = paths};
+    struct place_report report = place_all(&matrix, "copies", PLACE_COPY);
+    assert_int_equal(report.placed, 3);
+    assert_int_equal(report.already_there + report.failed, 0);
+    assert_content("copies/_.._Sea_Sky/IMG.bmp", "first");
+    assert_content("copies/_.._Sea_Sky/IMG (2).bmp", "other");
+    assert_content("copies/" NONE_OF_THESE "/c", "third");
+    report = place_all(&matrix, "copies", PLACE_COPY);
+    assert_int_equal(report.already_there, 3);
+
+    /* What is there stays, whatever it is. */
+    free(write_photo("links/_.._Sea_Sky/IMG.bmp", "mine", 1000));
+    report = place_all(&matrix, "links", PLACE_LINK);
+    assert_int_equal(report.placed, 3);
+    assert_content("links/_.._Sea_Sky/IMG.bmp", "mine");
+    assert_content("links/_.._Sea_Sky/IMG (2).bmp", "first");
+    assert_content("links/_.._Sea_Sky/IMG (3).bmp", "other");
+    report = place_all(&matrix, "links", PLACE_LINK);
+    assert_int_equal(report.already_there, 3);
+
+    assert_int_equal(unlink(paths[2]), 0);
+    report = place_all(&matrix, "again", PLACE_COPY);
+    assert_int_equal(report.placed, 2);
+    assert_int_equal(report.failed, 1);
+    assert_non_null(strstr(report.first_failure, paths[2]));
+    for (size_t i = 0; i < 3; i++)
+        free(paths[i]);
+}
+
 /* --- hashes -------------------------------------------------------------------------------- */
 
 static void test_hash_set(void **state)
@@ -324,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_csv_fields_are_quoted),
         cmocka_unit_test(test_weights_in_queries),
         cmocka_unit_test(test_default_floors),
+        cmocka_unit_test_setup_teardown(test_place, make_scratch, remove_scratch),
         cmocka_unit_test(test_hash_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
