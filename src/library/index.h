@@ -49,7 +49,7 @@ struct index_report {
     size_t embedded, known, failed;  /* looked at in this run; known = recognised by content */
     size_t forgotten;                /* paths that are gone */
     size_t kept_missing;   /* paths that are gone but kept: keep_missing, or an empty root */
-    size_t bad_dirs;       /* folders that could not be read, entries that could not be looked at */
+    size_t bad_dirs;       /* folders and files that could not be looked at */
     char empty_root[1024]; /* a root that is empty though the library knows photos there, or "" */
     bool cancelled;
     double seconds;
