@@ -4,6 +4,7 @@
 # prefer. `make test` and `make demo` install what is missing first (scripts/setup).
 
 BUILD = build
+PREFIX = /usr/local
 MESON = meson
 # A newer compiler's new warnings must not keep anybody from building; .ci/run passes true.
 MESON_ARGS = -Dwerror=false
@@ -30,9 +31,9 @@ demo: all
 test: all
 	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs
 
-# PREFIX=DIR installs elsewhere than /usr/local; DESTDIR is understood too.
+# DESTDIR is understood too. The prefix is set each time: an earlier one must not stick.
 install: all
-	@test -z "$(PREFIX)" || $(MESON) configure $(BUILD) -Dprefix="$(PREFIX)"
+	@$(MESON) configure $(BUILD) -Dprefix="$(PREFIX)"
 	@$(MESON) install -C $(BUILD)
 
 clean:

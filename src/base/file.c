@@ -18,6 +18,8 @@
 
 static enum status open_regular(int *fd, struct stat *st, const char *path, struct err *err)
 {
+    if (!*path) /* mostly a shell variable that is not set */
+        return err_set(err, ERR_ARGUMENT, "the name of a file is empty");
     /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
     do
         *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -201,7 +203,12 @@ enum status file_write(const char *path, const void *data, size_t size, struct e
     }
     int fd = mkostemp(beside.data, O_CLOEXEC);
     if (fd < 0) {
-        enum status status = err_errno(err, errno, "cannot write %s", path);
+        enum status status = errno == ENOENT
+                                 ? err_set(err, ERR_NOT_FOUND,
+                                           "cannot write %s: the folder it is to lie in does not "
+                                           "exist",
+                                           path)
+                                 : err_errno(err, errno, "cannot write %s", path);
         str_free(&beside);
         return status;
     }

@@ -71,6 +71,37 @@ void str_putc(struct str *s, char c)
     str_append(s, &c, 1);
 }
 
+/* Size of the character that `p` begins with, 0 if it is none (RFC 3629, section 4: nothing
+ * overlong, no surrogates, nothing above U+10FFFF). The NUL at the end of a string continues no
+ * character. */
+static size_t utf8_size(const unsigned char *p)
+{
+    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] > 0xf4)
+        return 0;
+    unsigned low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    for (size_t i = 1; i < size; i++) {
+        if (p[i] < low || p[i] > high)
+            return 0;
+        low = 0x80;
+        high = 0xbf;
+    }
+    return size;
+}
+
+void str_put_utf8(struct str *s, const char *bytes)
+{
+    while (*bytes) {
+        size_t size = utf8_size((const unsigned char *)bytes);
+        if (size > 0)
+            str_append(s, bytes, size);
+        else
+            str_put(s, "\xef\xbf\xbd");
+        bytes += size > 0 ? size : 1;
+    }
+}
+
 void str_format(struct str *s, const char *format, ...)
 {
     va_list args, again;

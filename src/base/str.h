@@ -33,6 +33,9 @@ void str_clear(struct str *); /* empties, keeps the memory, forgets a failure */
 void str_append(struct str *, const void *bytes, size_t size);
 void str_put(struct str *, const char *text);
 void str_putc(struct str *, char c);
+/* `bytes` as UTF-8: each byte that is part of no character becomes U+FFFD. For names of files,
+ * which may hold anything, where the reader expects text. */
+void str_put_utf8(struct str *, const char *bytes);
 void str_format(struct str *, const char *format, ...) PRINTF_LIKE(2, 3);
 
 static inline bool str_ok(const struct str *s)

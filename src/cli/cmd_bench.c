@@ -84,11 +84,11 @@ static enum status print_json(const char *model, const struct bench_tower *t,
                               const struct bench_index *b, struct err *err)
 {
     json_t *json =
-        json_pack("{s:s, s:s, s:{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}}", "model", model,
-                  "backend", tensor_cpu_description(), "image_tower", "batch", t->batch, "threads",
-                  t->threads, "seconds", t->tower_seconds, "flops", t->tower_flops,
-                  "products_seconds", t->products_seconds, "products_flops", t->products_flops,
-                  "rate_ratio", t->rate_ratio, "time_ratio", t->time_ratio);
+        json_pack("{s:o, s:s, s:{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}}", "model",
+                  output_json_string(model), "backend", tensor_cpu_description(), "image_tower",
+                  "batch", t->batch, "threads", t->threads, "seconds", t->tower_seconds, "flops",
+                  t->tower_flops, "products_seconds", t->products_seconds, "products_flops",
+                  t->products_flops, "rate_ratio", t->rate_ratio, "time_ratio", t->time_ratio);
     if (b)
         json_object_set_new(json, "index",
                             json_pack("{s:I, s:i, s:i, s:f, s:f, s:f, s:f}", "photos",

@@ -187,7 +187,7 @@ static enum status print_json(const struct work *work, struct err *err)
         json_array_append_new(rows, row);
     }
     json_t *answer = json_object();
-    json_object_set_new(answer, "model", json_string(model_info(work->model)->name));
+    json_object_set_new(answer, "model", output_json_string(model_info(work->model)->name));
     json_object_set_new(answer, "photos", rows);
     return output_json(answer, err);
 }
@@ -206,8 +206,11 @@ static void print_counts(const struct work *work)
         else
             counts[c->verdicts[i].category]++;
     }
-    for (size_t k = 0; k < c->category_count; k++)
-        output_format("%7zu  %s\n", counts[k], work->categories.items[k].name);
+    for (size_t k = 0; k < c->category_count; k++) {
+        output_format("%7zu  ", counts[k]);
+        output_name(work->categories.items[k].name);
+        output_text("\n");
+    }
     if (none)
         output_format("%7zu  " NONE_OF_THESE "\n", none);
     output_format("%zu photograph%s, %zu uncertain\n", c->count, c->count == 1 ? "" : "s",
@@ -223,8 +226,11 @@ static enum status print_failures(const struct work *work, struct err *err)
     enum status status = store_failures(work->store, &failures, &count, err);
     if (status != OK)
         return status;
-    for (size_t i = 0; i < count; i++)
-        output_format("failed: %s: %s\n", failures[i].path, failures[i].reason);
+    for (size_t i = 0; i < count; i++) {
+        output_text("failed: ");
+        output_name(failures[i].path);
+        output_format(": %s\n", failures[i].reason);
+    }
     free(failures);
     return OK;
 }
@@ -236,9 +242,21 @@ static enum status place_photos(const struct work *work, const char *dir, enum p
     enum status status =
         place_by_category(&work->result, &work->matrix, &work->categories, dir, how, &report, err);
     if (status == OK && report.failed > 0)
-        status = err_set(err, ERR_IO, "%zu photographs could not be put below %s; the first: %s",
-                         report.failed, dir, report.first_failure);
+        status =
+            err_set(err, ERR_IO, "%zu of %zu photographs could not be put below %s; the first: %s",
+                    report.failed, work->result.count, dir, report.first_failure);
     return status;
+}
+
+static enum status print(const struct work *work, const struct classify_args *args, struct err *err)
+{
+    if (args->json)
+        return print_json(work, err);
+    /* The table on stdout is for a program to read: nothing else is mixed into it. */
+    if (args->csv && strcmp(args->csv, "-") == 0)
+        return OK;
+    print_counts(work);
+    return print_failures(work, err);
 }
 
 static enum status publish(const struct work *work, const struct classify_args *args,
@@ -248,17 +266,14 @@ static enum status publish(const struct work *work, const struct classify_args *
                                               &work->matrix, &work->categories, err);
     if (status == OK && args->csv)
         status = write_csv(work, args, err);
+    /* Printed before any photograph is placed: that may fail for some of them. */
+    if (status == OK)
+        status = print(work, args, err);
     if (status == OK && args->copy_to)
         status = place_photos(work, args->copy_to, PLACE_COPY, err);
     if (status == OK && args->link_to)
         status = place_photos(work, args->link_to, PLACE_LINK, err);
-    if (status == OK && args->json)
-        return print_json(work, err);
-    /* The table on stdout is for a program to read: nothing else is mixed into it. */
-    if (status != OK || (args->csv && strcmp(args->csv, "-") == 0))
-        return status;
-    print_counts(work);
-    return print_failures(work, err);
+    return status;
 }
 
 static enum status run(const void *arguments, struct err *err)

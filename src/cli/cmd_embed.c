@@ -229,8 +229,10 @@ static void print_table(const struct job *job)
             a += (double)item->vector[d] * (double)item->vector[d];
             b += (double)first->vector[d] * (double)first->vector[d];
         }
-        output_format("%-5s  %8.4f  %8.4f  %s\n", kind_name(item), (double)item->norm,
-                      a > 0 && b > 0 ? dot / sqrt(a * b) : 0.0, item->input);
+        output_format("%-5s  %8.4f  %8.4f  ", kind_name(item), (double)item->norm,
+                      a > 0 && b > 0 ? dot / sqrt(a * b) : 0.0);
+        output_name(item->input);
+        output_text("\n");
     }
 }
 

@@ -110,6 +110,7 @@ static void print_event(const struct index_event *event)
         json_object_set_new(json, "found", json_integer((json_int_t)event->found));
     struct err ignored; /* a closed stdout is reported at the end; indexing goes on */
     (void)!output_json(json, &ignored);
+    output_flush();
 }
 
 /* Without memory for a progress bar the run goes on without one. */
@@ -193,7 +194,11 @@ static enum status check_report(const struct index_report *report, struct err *e
         return err_set(err, ERR_CANCELLED,
                        "stopped after %zu photographs; the same command goes on from here",
                        report->embedded + report->known);
-    if (report->found == 0 && report->bad_dirs == 0)
+    if (report->found == 0 && report->bad_dirs > 0)
+        return err_set(err, ERR_IO,
+                       "nothing could be read in these folders; change their permissions, or run "
+                       "fovea as a user who may");
+    if (report->found == 0)
         return err_set(err, ERR_NOT_FOUND,
                        "there are no photographs in these folders (it looks for jpg, png, webp, "
                        "tif, bmp, gif, heic, avif and jxl files)");
@@ -201,14 +206,9 @@ static enum status check_report(const struct index_report *report, struct err *e
 }
 
 static enum status index_into(struct store *store, const struct index_args *args,
-                              const struct model *model, struct err *err)
+                              const char *const *roots, const struct model *model, struct err *err)
 {
     struct watcher watcher = {.json = args->json};
-    const char **roots = calloc(args->roots.count, sizeof *roots);
-    if (!roots)
-        return err_no_memory(err, "the list of folders", args->roots.count * sizeof *roots);
-    for (size_t i = 0; i < args->roots.count; i++)
-        roots[i] = args->roots.items[i].text;
     const struct index_options how = {
         .roots = roots,
         .root_count = args->roots.count,
@@ -224,32 +224,44 @@ static enum status index_into(struct store *store, const struct index_args *args
     struct index_report report;
     enum status status = index_run(store, model, &how, &report, err);
     progress_close(watcher.progress);
-    free(roots);
     if (status != OK)
         return status;
     print_report(args, &report);
     return check_report(&report, err);
 }
 
-static enum status run(const void *arguments, struct err *err)
+static enum status index_roots(const struct index_args *args, const char *const *roots,
+                               struct err *err)
 {
-    const struct index_args *args = arguments;
     struct store *store = NULL;
     struct model *model = NULL;
-    enum status status = image_room_open(err);
-    if (status != OK)
-        return status;
-    status = library_open(&store, args->library, STORE_WRITE, true, err);
+    enum status status = index_check_roots(roots, args->roots.count, err);
     if (status == OK)
-        status = library_index_model_open(store, args->model, &model, err);
+        status = library_index_open(&store, &model, args->library, args->model, err);
     if (status == OK) {
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
-        status = index_into(store, args, model, err);
+        status = index_into(store, args, roots, model, err);
     }
     model_close(model);
     store_close(store);
-    image_room_close();
+    return status;
+}
+
+static enum status run(const void *arguments, struct err *err)
+{
+    const struct index_args *args = arguments;
+    const char **roots = calloc(args->roots.count, sizeof *roots);
+    if (!roots)
+        return err_no_memory(err, "the list of folders", args->roots.count * sizeof *roots);
+    for (size_t i = 0; i < args->roots.count; i++)
+        roots[i] = args->roots.items[i].text;
+    enum status status = image_room_open(err);
+    if (status == OK) {
+        status = index_roots(args, roots, err);
+        image_room_close();
+    }
+    free(roots);
     return status;
 }
 

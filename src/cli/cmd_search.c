@@ -22,7 +22,7 @@ struct search_args {
     const char *library, *model, *category;
     struct operands phrases, images, unwanted;
     int limit;
-    double floor;
+    double floor; /* NAN: by the query */
     bool json;
 };
 
@@ -231,7 +231,7 @@ static enum status print_json(const struct work *work, struct err *err)
         json_array_append_new(results, hit);
     }
     json_t *answer = json_object();
-    json_object_set_new(answer, "model", json_string(model_info(work->model)->name));
+    json_object_set_new(answer, "model", output_json_string(model_info(work->model)->name));
     json_object_set_new(answer, "strong", json_boolean(work->strong));
     json_object_set_new(answer, "floor", output_json_float(work->floor));
     json_object_set_new(answer, "total", json_integer((json_int_t)work->matrix.count));
@@ -250,10 +250,11 @@ static void print_hits(const struct work *work)
     for (size_t i = 0; i < work->found; i++) {
         size_t row = work->hits[i].row;
         const char *category = work->labels.categories[row];
-        output_format("%.4f  %s", (double)work->hits[i].score, work->matrix.paths[row]);
-        if (category)
-            output_format("  (%s)", category);
-        output_text("\n");
+        output_format("%.4f  ", (double)work->hits[i].score);
+        output_name(work->matrix.paths[row]);
+        output_text(category ? "  (" : "");
+        output_name(category ? category : "");
+        output_text(category ? ")\n" : "\n");
     }
 }
 

@@ -75,10 +75,17 @@ static enum status print_json(const struct contents *c, struct err *err)
 
 static void print_errors(const struct contents *c)
 {
-    for (size_t i = 0; i < c->failure_count; i++)
-        output_format("%s: %s\n", c->failures[i].path, c->failures[i].reason);
+    for (size_t i = 0; i < c->failure_count; i++) {
+        output_name(c->failures[i].path);
+        output_format(": %s\n", c->failures[i].reason);
+    }
     if (c->failure_count == 0)
         output_text("every file could be read\n");
+}
+
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
 }
 
 /* "3.2 GB", in steps of 1000. */
@@ -95,19 +102,23 @@ static void print_size(int64_t bytes)
 static void print_summary(const struct contents *c)
 {
     const struct store_summary *s = &c->summary;
-    output_format("%lld photographs (", (long long)s->photos);
+    output_format("%lld photograph%s (", (long long)s->photos, plural(s->photos));
     print_size(s->file_bytes);
-    output_format(") in %lld files; %lld classified\n", (long long)s->files,
+    output_format(") in %lld file%s; %lld classified\n", (long long)s->files, plural(s->files),
                   (long long)s->labelled);
-    for (size_t i = 0; i < c->model_count; i++)
-        output_format("model %s: %lld of %lld photographs, %d dimensions\n", c->models[i].name,
-                      (long long)c->models[i].embeddings, (long long)s->photos, c->models[i].dim);
+    for (size_t i = 0; i < c->model_count; i++) {
+        output_text("model ");
+        output_name(c->models[i].name);
+        output_format(": %lld of %lld photograph%s, %d dimensions\n",
+                      (long long)c->models[i].embeddings, (long long)s->photos, plural(s->photos),
+                      c->models[i].dim);
+    }
     output_text("library: ");
     print_size(s->library_bytes);
     output_format(", schema %d\n", s->schema_version);
     if (c->failure_count)
-        output_format("%zu files could not be read; `fovea status --errors` says why\n",
-                      c->failure_count);
+        output_format("%zu file%s could not be read; `fovea status --errors` says why\n",
+                      c->failure_count, plural((int64_t)c->failure_count));
 }
 
 static enum status run(const void *arguments, struct err *err)

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "clip/tokenizer.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +52,7 @@ static enum status read_line(struct str *line, bool *more, struct err *err)
             return err_set(err, ERR_LIMIT, "longer than %u bytes", LINE_MAX_BYTES);
     }
     if (ferror(stdin))
-        return err_set(err, ERR_IO, "cannot read the standard input");
+        return err_errno(err, errno, "cannot read the standard input");
     *more = c != EOF || line->size > 0;
     return OK;
 }

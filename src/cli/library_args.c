@@ -60,15 +60,20 @@ static const char *choose(const char *given, const struct store_model *models, s
     return models[0].name; /* the newest use first */
 }
 
-enum status library_index_model_open(struct store *store, const char *model, struct model **out,
-                                     struct err *err)
+enum status library_index_open(struct store **store, struct model **model, const char *library,
+                               const char *model_name, struct err *err)
 {
-    *out = NULL;
+    *store = NULL;
+    *model = NULL;
     struct store_model *models = NULL;
     size_t count = 0;
-    enum status status = store_models(store, &models, &count, err);
+    enum status status = library_open(store, library, STORE_WRITE, false, err);
     if (status == OK)
-        status = model_open_named(out, choose(model, models, count), MODEL_IMAGE, 0, err);
+        status = store_models(*store, &models, &count, err);
+    if (status == OK || status == ERR_NOT_FOUND)
+        status = model_open_named(model, choose(model_name, models, count), MODEL_IMAGE, 0, err);
+    if (status == OK && !*store)
+        status = library_open(store, library, STORE_WRITE, true, err);
     free(models);
     return status;
 }

@@ -29,9 +29,11 @@
 MUST_USE enum status library_open(struct store **out, const char *library, enum store_mode mode,
                                   bool may_create, struct err *err);
 
-/* The model that an index run uses, chosen by the same rule as below, its image tower loaded. */
-MUST_USE enum status library_index_model_open(struct store *, const char *model, struct model **out,
-                                              struct err *err);
+/* The library and the model of an index run, the model chosen by the same rule as below, its image
+ * tower loaded. A library that is not there is made last, when the model has been opened. */
+MUST_USE enum status library_index_open(struct store **store, struct model **model,
+                                        const char *library, const char *model_name,
+                                        struct err *err);
 
 /* Which model a reading command uses: `model` when given, else $FOVEA_MODEL, else the library's
  * newest; opens it and finds its id in the library. ERR_NOT_FOUND when the library holds no vectors

@@ -223,6 +223,9 @@ static enum status set_value(const struct option *o, const char *value, int posi
         *(bool *)field = true;
         return OK;
     case OPTION_STRING:
+        if (!*value) /* mostly a shell variable that is not set */
+            return err_set(err, ERR_ARGUMENT, "--%s is given an empty value: --%s %s", o->name,
+                           o->name, o->argument);
         *(const char **)field = value;
         return OK;
     case OPTION_STRINGS:

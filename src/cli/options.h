@@ -42,7 +42,7 @@ struct operands {
 
 enum option_kind {                 /* type of the field at `offset` */
                    OPTION_FLAG,    /* bool; takes no value */
-                   OPTION_STRING,  /* const char *; NULL when absent */
+                   OPTION_STRING,  /* const char *; not empty; NULL when absent */
                    OPTION_STRINGS, /* struct operands; may be repeated */
                    OPTION_INT,     /* int; min .. max */
                    OPTION_DOUBLE,  /* double; min .. max; NAN when absent and without a fallback */

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #define REAL_DIGITS 15
 #define JSON_STRING_MAX (1 << 20)
@@ -42,6 +41,14 @@ void output_text(const char *text)
     put_bytes(text, strlen(text), NULL);
 }
 
+void output_name(const char *name)
+{
+    for (; *name; name++) {
+        char c = (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name;
+        put_bytes(&c, 1, NULL);
+    }
+}
+
 void output_format(const char *format, ...)
 {
     va_list args;
@@ -51,10 +58,15 @@ void output_format(const char *format, ...)
     va_end(args);
 }
 
-enum status output_finish(struct err *err)
+void output_flush(void)
 {
     if (output_ok() && fflush(stdout) != 0)
         remember(errno);
+}
+
+enum status output_finish(struct err *err)
+{
+    output_flush();
     if (output_ok())
         return OK;
     if (write_error == EPIPE)
@@ -83,18 +95,7 @@ json_t *output_json_string(const char *bytes)
     if (value)
         return value;
     struct str clean = str_new(JSON_STRING_MAX);
-    utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(bytes);
-    while (left > 0) {
-        utf8proc_int32_t code;
-        utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)bytes, left, &code);
-        if (n > 0)
-            str_append(&clean, bytes, (size_t)n);
-        else
-            str_put(&clean, "\xef\xbf\xbd");
-        n = n > 0 ? n : 1;
-        bytes += n;
-        left -= n;
-    }
+    str_put_utf8(&clean, bytes);
     value = str_ok(&clean) ? json_string(str_text(&clean)) : NULL;
     str_free(&clean);
     return value;

@@ -19,9 +19,14 @@
 
 void output_format(const char *format, ...) PRINTF_LIKE(1, 2);
 void output_text(const char *text);
+/* Text of others' making (a path, a category, a phrase). Control characters become '?': it stays on
+ * its line and tells the terminal nothing. What it really is, is in the JSON. */
+void output_name(const char *name);
 
 /* False once a write has failed: a command that streams results stops then. */
 bool output_ok(void);
+/* Hands over what was written so far: for whoever follows a long run. */
+void output_flush(void);
 /* Flushes. Every command's run ends with it (main.c does that). */
 MUST_USE enum status output_finish(struct err *err);
 

@@ -48,6 +48,9 @@ static enum status open_weights(struct model *m, const char *dir, struct err *er
     enum status status = path_in(&path, dir, "open_clip_model.safetensors", err);
     if (status == OK)
         status = safetensors_open(&m->file, str_text(&path), err);
+    if (status == ERR_NOT_FOUND)
+        err_set(err, status, "%s has no open_clip_model.safetensors: put the model's weights there",
+                dir);
     str_free(&path);
     return status;
 }

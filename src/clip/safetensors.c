@@ -91,7 +91,7 @@ static enum status read_range(struct tensor_view *view, const struct safetensors
     if (from < 0 || to < from || (uint64_t)to > st->data_size)
         return err_set(err, ERR_FORMAT,
                        "tensor %s: bytes %lld to %lld do not lie in the file's %zu bytes of data "
-                       "(is the file complete?)",
+                       "(the file is incomplete: fetch it again)",
                        view->name, (long long)from, (long long)to, st->data_size);
     size_t need;
     view->size_bytes = (size_t)(to - from);
@@ -186,17 +186,23 @@ static enum status check_file(struct safetensors *st, struct err *err)
     if (st->map.size < 8)
         return err_set(err, ERR_FORMAT, "it has %zu bytes, too few for a safetensors file",
                        st->map.size);
+    /* What a clone of a model's repository holds in place of the weights. */
+    static const char pointer[] = "version https://git-lfs";
+    if (st->map.size >= sizeof pointer && memcmp(st->map.data, pointer, sizeof pointer - 1) == 0)
+        return err_set(err, ERR_FORMAT,
+                       "it is a pointer of Git LFS, not the weights: run `git lfs pull` there");
     uint64_t header_size;
     memcpy(&header_size, st->map.data, sizeof header_size);
     if (header_size > HEADER_LIMIT)
         return err_set(err, header_size > st->map.size ? ERR_FORMAT : ERR_LIMIT,
-                       "its header claims %llu bytes; the limit is %llu (is this a safetensors "
-                       "file?)",
+                       "its header claims %llu bytes; the limit is %llu (it is no safetensors "
+                       "file: fetch it again)",
                        (unsigned long long)header_size, (unsigned long long)HEADER_LIMIT);
     if (header_size > st->map.size - 8)
         return err_set(
             err, ERR_FORMAT,
-            "its header claims %llu bytes, but the file ends after %zu (is it complete?)",
+            "its header claims %llu bytes, but the file ends after %zu (it is incomplete or no "
+            "safetensors file: fetch it again)",
             (unsigned long long)header_size, st->map.size);
     st->header_size = (size_t)header_size;
     st->data = st->map.data + 8 + st->header_size;

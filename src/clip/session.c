@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,21 @@ void session_set_tap(struct session *s, struct tap tap)
     s->tap = tap;
 }
 
+/* Weights may hold anything. A vector that is no direction must not get into a library, where it
+ * would be as near to everything as to nothing. vectors: [n, D] */
+static enum status check_numbers(const struct session *s, const float *vectors, int n,
+                                 struct err *err)
+{
+    size_t count = (size_t)n * (size_t)s->model->config.embed_dim;
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(vectors[i]))
+            return err_set(err, ERR_FORMAT,
+                           "the model %s gives vectors that are not numbers: its weights are "
+                           "damaged, fetch them again",
+                           s->model->name);
+    return OK;
+}
+
 enum status session_encode_images(struct session *s, const uint8_t *pixels, int n, float *out,
                                   struct err *err)
 {
@@ -113,7 +129,9 @@ enum status session_encode_images(struct session *s, const uint8_t *pixels, int 
                        s->image_batch);
     if (n == 0)
         return OK;
-    return vision_run(&s->model->vision, s->runner, &s->vision, pixels, n, out, s->tap, err);
+    enum status status =
+        vision_run(&s->model->vision, s->runner, &s->vision, pixels, n, out, s->tap, err);
+    return status == OK ? check_numbers(s, out, n, err) : status;
 }
 
 enum status session_encode_ids(struct session *s, const int32_t *ids, int n, float *out,
@@ -121,7 +139,8 @@ enum status session_encode_ids(struct session *s, const int32_t *ids, int n, flo
 {
     if (n < 0 || n > s->text_batch)
         return err_set(err, ERR_ARGUMENT, "%d texts in a session opened for %d", n, s->text_batch);
-    return text_run(&s->model->text, s->runner, &s->text, ids, n, out, s->tap, err);
+    enum status status = text_run(&s->model->text, s->runner, &s->text, ids, n, out, s->tap, err);
+    return status == OK ? check_numbers(s, out, n, err) : status;
 }
 
 enum status session_encode_text(struct session *s, const char *text, float *out, struct err *err)

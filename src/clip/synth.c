@@ -168,8 +168,8 @@ static enum status check_space(const struct writer *w)
     uint64_t need = 8 + w->header.size + w->data_size;
     if (free_bytes >= need)
         return OK;
-    return err_set(w->err, ERR_LIMIT, "cannot write %s: it needs %.1f GB, and %.1f GB are free",
-                   w->path, (double)need / 1e9, (double)free_bytes / 1e9);
+    return err_set(w->err, ERR_LIMIT, "cannot write %s: it needs %.1f MB, and %.1f MB are free",
+                   w->path, (double)need / 1e6, (double)free_bytes / 1e6);
 }
 
 static enum status write_file(struct writer *w)

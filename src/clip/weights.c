@@ -49,8 +49,11 @@ static enum status wrong_shape(const struct tensor_spec *want, const struct tens
         shape[i] = want->shape[i];
     tensor_shape_format(have->shape, have->dims, is, sizeof is);
     tensor_shape_format(shape, want->dims, should, sizeof should);
-    return err_set(err, ERR_FORMAT, "tensor %s has the shape %s where the config asks for %s",
-                   have->name, is, should);
+    return err_set(
+        err, ERR_FORMAT,
+        "tensor %s has the shape %s where the config asks for %s: these are not the weights of "
+        "this config",
+        have->name, is, should);
 }
 
 struct tensor_check {

@@ -8,9 +8,11 @@
 #include "base/file.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CONFIG_NAME "open_clip_config.json"
 #define WEIGHTS_NAME "open_clip_model.safetensors"
@@ -20,6 +22,12 @@ static bool is_dir(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
 static bool has_config(const char *dir)
@@ -113,8 +121,15 @@ enum status model_resolve(struct model_place *out, const char *given, struct err
             "%.200s: fovea does not download models yet; put the repository's " CONFIG_NAME
             " and " WEIGHTS_NAME " into a folder and give that with --model DIR",
             name);
+    if (is_file(name))
+        return err_set(err, ERR_ARGUMENT,
+                       "%s is a file: give the folder that holds the model's " CONFIG_NAME
+                       " and " WEIGHTS_NAME,
+                       name);
     if (is_tag_name(name))
         return place_of_tag(out, name, err);
+    if (is_dir(name) && access(name, X_OK) != 0)
+        return err_errno(err, errno, "cannot read the model folder %s", name);
     if (is_dir(name))
         return err_set(err, ERR_NOT_FOUND,
                        "%s is not a model folder: it has no " CONFIG_NAME " (a model folder holds "

@@ -298,7 +298,7 @@ enum status format_check_size(int64_t width, int64_t height, double max_megapixe
     if (megapixels <= max_megapixels)
         return OK;
     return err_set(err, ERR_LIMIT,
-                   "%lld x %lld pixels are %.0f megapixels and the limit is %g; raise it with "
-                   "--max-megapixels",
+                   "%lld x %lld pixels are %.0f megapixels and the limit is %g (if it is a "
+                   "photograph: `fovea index --retry-failed --max-megapixels N` takes more)",
                    (long long)width, (long long)height, megapixels, max_megapixels);
 }

@@ -18,11 +18,12 @@ extern const unsigned long default_categories_json_size;
 
 static enum status add_prompt(struct category *category, const json_t *prompt, struct err *err)
 {
-    if (!json_is_string(prompt) || json_string_length(prompt) == 0)
+    const char *text = json_string_value(prompt);
+    if (!text || text[strspn(text, " \t\r\n")] == '\0')
         return err_set(err, ERR_FORMAT,
                        "category \"%s\": a prompt has to be a text that is not empty",
                        category->name);
-    char *copy = strdup(json_string_value(prompt));
+    char *copy = strdup(text);
     if (!copy)
         return err_no_memory(err, "a prompt", json_string_length(prompt));
     category->prompts[category->prompt_count++] = copy;
@@ -67,6 +68,11 @@ static enum status from_object(struct categories *out, json_t *root, struct err 
     {
         if (!*name)
             return err_set(err, ERR_FORMAT, "a category has an empty name");
+        if (strlen(name) > CATEGORY_NAME_MAX)
+            return err_set(err, ERR_LIMIT,
+                           "the category \"%.40s...\" has a name of %zu bytes; the "
+                           "limit is %d",
+                           name, strlen(name), CATEGORY_NAME_MAX);
         struct category *category = &out->items[out->count++];
         category->name = strdup(name);
         if (!category->name)
@@ -149,8 +155,10 @@ enum status categories_encode(const struct categories *categories, struct sessio
         memset(sum, 0, (size_t)dim * sizeof *sum);
         for (size_t p = 0; status == OK && p < category->prompt_count; p++) {
             status = session_encode_text(session, category->prompts[p], one, err);
-            if (status != OK)
+            if (status != OK) {
+                err_prefix(err, "category \"%s\"", category->name);
                 break;
+            }
             embedding_normalize(one, dim);
             for (int i = 0; i < dim; i++)
                 sum[i] += one[i];

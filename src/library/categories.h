@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 enum { CATEGORIES_MAX = 1000, PROMPTS_MAX = 1000 };
+enum { CATEGORY_NAME_MAX = 200 }; /* bytes; it becomes a folder's name, of which 255 are usual */
 
 struct category {
     char *name;

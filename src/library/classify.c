@@ -147,17 +147,18 @@ void csv_number(struct str *out, double x)
 
 void csv_field(struct str *out, const char *text)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
-        str_put(out, text);
-        return;
-    }
-    str_putc(out, '"');
-    for (; *text; text++) {
-        if (*text == '"')
+    struct str clean = str_new(out->limit);
+    str_put_utf8(&clean, text);
+    bool quoted = strpbrk(text, ",\"\r\n") != NULL;
+    str_put(out, quoted ? "\"" : "");
+    for (const char *c = str_text(&clean); *c; c++) {
+        if (*c == '"')
             str_putc(out, '"');
-        str_putc(out, *text);
+        str_putc(out, *c);
     }
-    str_putc(out, '"');
+    str_put(out, quoted ? "\"" : "");
+    out->failed |= clean.failed;
+    str_free(&clean);
 }
 
 static void csv_head(struct str *out, const struct categories *categories)

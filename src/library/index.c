@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { RESULTS_PER_TRANSACTION = 64 };
 
@@ -300,6 +301,28 @@ static bool root_has_files(const struct walk *walk, const char *root)
     return false;
 }
 
+/* A folder that could not be read stood among the failures; now that it can, it is no photograph
+ * that has gone. */
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static enum status forget_dirs(struct run *run, char **paths, size_t *count)
+{
+    enum status status = OK;
+    size_t kept = 0;
+    for (size_t i = 0; status == OK && i < *count; i++) {
+        if (is_dir(paths[i]))
+            status = store_forget_paths(run->store, &paths[i], 1, run->err);
+        else
+            paths[kept++] = paths[i];
+    }
+    *count = kept;
+    return status;
+}
+
 static enum status forget_under(struct run *run, const char *root)
 {
     char **paths = NULL;
@@ -310,12 +333,13 @@ static enum status forget_under(struct run *run, const char *root)
     for (size_t i = 0; i < count; i++)
         if (!was_found(&run->walk, paths[i]) && !is_unread(&run->walk, paths[i]))
             paths[gone++] = paths[i];
+    status = forget_dirs(run, paths, &gone);
     /* A folder that was full and is now empty is more likely a disk that is not mounted than a
      * library that was deleted. */
     bool empty = gone > 0 && !root_has_files(&run->walk, root);
     if (empty)
         snprintf(run->report->empty_root, sizeof run->report->empty_root, "%s", root);
-    if (empty || run->options->keep_missing) {
+    if (status != OK || empty || run->options->keep_missing) {
         run->report->kept_missing += gone;
     } else if (gone > 0) {
         status = store_forget_paths(run->store, paths, gone, run->err);
@@ -339,11 +363,11 @@ static enum status forget(struct run *run)
 static enum status run_steps(struct run *run)
 {
     const struct model_info *info = model_info(run->model);
-    enum status status = store_model_use(run->store, info->name, info->fingerprint, info->embed_dim,
-                                         &run->model_id, run->err);
+    enum status status = walk_run(&run->walk, run->options->roots, run->options->root_count,
+                                  image_name_is_photo, run->err);
     if (status == OK)
-        status = walk_run(&run->walk, run->options->roots, run->options->root_count,
-                          image_name_is_photo, run->err);
+        status = store_model_use(run->store, info->name, info->fingerprint, info->embed_dim,
+                                 &run->model_id, run->err);
     if (status == OK)
         status = plan(run);
     if (status == OK) {
@@ -357,6 +381,11 @@ static enum status run_steps(struct run *run)
         return status;
     status = forget(run);
     return status == OK ? store_sweep(run->store, run->err) : status;
+}
+
+enum status index_check_roots(const char *const *roots, size_t root_count, struct err *err)
+{
+    return walk_check_roots(roots, root_count, image_name_is_photo, err);
 }
 
 enum status index_run(struct store *store, const struct model *model,

@@ -49,11 +49,15 @@ struct index_report {
     size_t embedded, known, failed;  /* looked at in this run; known = recognised by content */
     size_t forgotten;                /* paths that are gone */
     size_t kept_missing;   /* paths that are gone but kept: keep_missing, or an empty root */
-    size_t bad_dirs;       /* folders that could not be read, entries that could not be looked at */
+    size_t bad_dirs;       /* folders and files that could not be looked at */
     char empty_root[1024]; /* a root that is empty though the library knows photos there, or "" */
     bool cancelled;
     double seconds;
 };
+
+/* What an index run would refuse these roots for: to be asked before a library is made for them. */
+MUST_USE enum status index_check_roots(const char *const *roots, size_t root_count,
+                                       struct err *err);
 
 /* Takes the library's index lock for the run. When it fails in the middle (disk full, …), what was
  * committed stays, and the next run goes on from there; *report is filled in any case. */

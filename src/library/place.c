@@ -128,7 +128,8 @@ static enum status copy_file(const char *from, const char *to, struct err *err)
         status = err_errno(err, errno, "cannot read %s", from);
         goto out;
     }
-    str_format(&beside, "%s.XXXXXX", to);
+    /* A name of its own: the photograph's may be as long as a name can be. */
+    str_format(&beside, "%.*s.fovea-XXXXXX", (int)(path_basename(to) - to), to);
     out = str_ok(&beside) ? mkostemp(beside.data, O_CLOEXEC) : -1;
     if (out < 0) {
         status = err_errno(err, errno, "cannot write %s", to);

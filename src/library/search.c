@@ -4,6 +4,7 @@
  */
 #include "library/search.h"
 
+#include "base/str.h"
 #include "library/picture.h"
 #include "search/query.h"
 
@@ -34,9 +35,11 @@ float search_default_floor(const struct search_part *parts, size_t count)
     return weights > 0 ? sum / weights : FLOOR_TEXT;
 }
 
-/* Digits, a point, digits: 0.5, 1.0, .5 */
+/* Digits, a point, digits: 0.5, 1.0, .5; with a sign, it is a weight all the same, if not one that
+ * is accepted. */
 static bool looks_like_weight(const char *text)
 {
+    text += *text == '-' || *text == '+';
     size_t before = strspn(text, "0123456789");
     if (text[before] != '.')
         return false;
@@ -117,6 +120,30 @@ enum status search_encode(struct session *session, const struct model *model,
     return status;
 }
 
+/* Says which categories there are. With hundreds of them the line ends somewhere. */
+static enum status no_such_category(const struct store_matrix *matrix,
+                                    const struct store_labels *labels, const char *category,
+                                    struct err *err)
+{
+    struct str names = str_new(ERR_TEXT_MAX);
+    for (size_t i = 0; i < matrix->count && str_ok(&names); i++) {
+        const char *name = labels->categories[i];
+        bool new = name != NULL;
+        for (size_t j = 0; j < i && new; j++) /* ends at the first photograph of a category */
+            new = !labels->categories[j] || strcmp(labels->categories[j], name) != 0;
+        if (new)
+            str_format(&names, "%s%s", names.size ? ", " : "", name);
+    }
+    enum status status =
+        names.size ? err_set(err, ERR_NOT_FOUND,
+                             "no photograph has the category \"%.200s\"; there are: %s", category,
+                             str_text(&names))
+                   : err_set(err, ERR_NOT_FOUND,
+                             "no photograph has a category yet: `fovea classify` gives them");
+    str_free(&names);
+    return status;
+}
+
 enum status search_filter_category(struct store_matrix *matrix, const struct store_labels *labels,
                                    const char *category, struct err *err)
 {
@@ -132,10 +159,8 @@ enum status search_filter_category(struct store_matrix *matrix, const struct sto
         labels->confidences[kept] = labels->confidences[i];
         kept++;
     }
-    matrix->count = kept;
     if (kept == 0)
-        return err_set(err, ERR_NOT_FOUND,
-                       "no photograph has the category \"%s\"; `fovea classify` sets them",
-                       category);
+        return no_such_category(matrix, labels, category, err);
+    matrix->count = kept;
     return OK;
 }

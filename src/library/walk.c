@@ -205,6 +205,8 @@ static enum status resolve_roots(struct walker *w, const char *const *roots, siz
     if (!out->roots)
         return err_no_memory(w->err, "the list of folders", count * sizeof *out->roots);
     for (size_t i = 0; i < count; i++) {
+        if (!*roots[i]) /* mostly a shell variable that is not set */
+            return err_set(w->err, ERR_ARGUMENT, "cannot index a folder whose name is empty");
         char *path = realpath(roots[i], NULL);
         struct stat st;
         if (!path || stat(path, &st) != 0) {
@@ -239,6 +241,16 @@ static enum status start_at_root(struct walker *w, const char *root)
     if (stat(root, &st) != 0)
         return err_errno(w->err, errno, "cannot index %s", root);
     return S_ISDIR(st.st_mode) ? push_dir(w, strdup(root)) : add_file(w, strdup(root), &st);
+}
+
+enum status walk_check_roots(const char *const *roots, size_t root_count,
+                             bool (*is_photo)(const char *name), struct err *err)
+{
+    struct walk walk = {0};
+    struct walker w = {.out = &walk, .is_photo = is_photo, .err = err};
+    enum status status = resolve_roots(&w, roots, root_count);
+    walk_free(&walk);
+    return status;
 }
 
 enum status walk_run(struct walk *out, const char *const *roots, size_t root_count,

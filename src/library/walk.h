@@ -42,6 +42,10 @@ MUST_USE enum status walk_run(struct walk *out, const char *const *roots, size_t
                               bool (*is_photo)(const char *name), struct err *err);
 void walk_free(struct walk *);
 
+/* What walk_run() would refuse the roots for, without walking. */
+MUST_USE enum status walk_check_roots(const char *const *roots, size_t root_count,
+                                      bool (*is_photo)(const char *name), struct err *err);
+
 /* True if `path` is `dir` or below it. */
 bool path_is_under(const char *path, const char *dir);
 

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
 #define VALUE_LIMIT_BYTES (64 << 20) /* of one column; a damaged library cannot ask for more */
@@ -36,6 +37,23 @@ struct header {
 };
 
 /* --- which file --------------------------------------------------------------------------- */
+
+/* SQLite's word for a folder that cannot be written is that the file is not there. */
+static enum status make_folder(const char *path, struct err *err)
+{
+    enum status status = dir_make_parent(path, err);
+    if (status != OK)
+        return status;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!folder)
+        return err_no_memory(err, "a path", strlen(path));
+    if (access(folder, W_OK | X_OK) != 0)
+        status =
+            err_errno(err, errno, "cannot make the library %s, choose another place for it", path);
+    free(folder);
+    return status;
+}
 
 static enum status check_place(const char *path, enum store_mode mode, struct err *err)
 {
@@ -49,7 +67,7 @@ static enum status check_place(const char *path, enum store_mode mode, struct er
     if (errno != ENOENT)
         return err_errno(err, errno, "cannot open the library %s", path);
     if (mode == STORE_WRITE)
-        return dir_make_parent(path, err);
+        return make_folder(path, err);
     return err_set(err, ERR_NOT_FOUND, "there is no library %s: \"fovea index DIR\" makes one",
                    path);
 }

@@ -45,7 +45,7 @@ expect_in out '"forgotten":1'
 run status
 expect_code 0
 expect_in out "$total photographs"
-expect_in out "1 files could not be read"
+expect_in out "1 file could not be read"
 run status --errors
 expect_in out "$scratch/pictures/bad.jpg: "
 [ "$(wc -l <out)" -eq 1 ] || fail "expected one failure"
