@@ -35,7 +35,7 @@ static char table_path[4096];
 
 static int find_table(const char *path, const struct stat *st, int type, struct FTW *place)
 {
-    if (type != FTW_F || strcmp(path + place->base, "html5-entities.js"))
+    if (type != FTW_F || strcmp(path + place->base, "html5-entities.js") != 0)
         return 0;
     return snprintf(table_path, sizeof table_path, "%s", path) < (int)sizeof table_path ? 1 : -1;
 }

@@ -57,9 +57,9 @@ run index pictures
 # Classify: the table is RFC 4180 with CRLF, a row for each photograph, sorted by path.
 run classify --csv - --relative-to pictures
 expect_code 0
-head -n 1 out >head
+head -n 1 out >columns
 printf 'path,category,confidence,margin,uncertain,Starlit Wonders,Wild Horizons,Time in Motion,Urban Glow,Ocean Whispers,Liquid Cascades\r\n' >wanted
-cmp -s head wanted || fail "the table's head differs"
+cmp -s columns wanted || fail "the table's head differs"
 [ "$(wc -l <out)" -eq $((total + 1)) ] || fail "expected a row for each photograph"
 [ "$(grep -c "$(printf '\r')\$" out)" -eq $((total + 1)) ] || fail "a row without CRLF"
 tail -n +2 out | cut -d , -f 1 >paths
