@@ -139,6 +139,10 @@ static enum status copy_file(const char *from, const char *to, struct err *err)
     const struct timespec times[2] = {st.st_atim, st.st_mtim};
     if (status == OK && (fchmod(out, st.st_mode & 0777) != 0 || futimens(out, times) != 0))
         status = err_errno(err, errno, "cannot write %s", to);
+    /* Some file systems tell only now that a write has failed. */
+    if (close(out) != 0 && status == OK)
+        status = err_errno(err, errno, "cannot write %s", to);
+    out = -1;
     if (status == OK)
         status = publish_copy(beside.data, to, err);
     unlink(beside.data); /* still there after a failure, or under a second name */
