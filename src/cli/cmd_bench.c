@@ -64,7 +64,7 @@ static void print_tower(const struct bench_tower *t)
     output_format(
         "image tower, batch %d, %d thread%s: %.3f s a batch, %.0f GFLOP/s (%.1f photos/s)\n"
         "bare matrix products of its shapes: %.3f s, %.0f GFLOP/s\n"
-        "ratio of rates %.2f, of times %.2f, medians of %d rounds (limit 1; more is better)\n",
+        "ratio of rates %.2f, of times %.2f, medians of %d round(s) (limit 1; more is better)\n",
         t->batch, t->threads, t->threads == 1 ? "" : "s", t->tower_seconds,
         t->tower_flops / t->tower_seconds / 1e9, t->batch / t->tower_seconds, t->products_seconds,
         t->products_flops / t->products_seconds / 1e9, t->rate_ratio, t->time_ratio, t->rounds);
@@ -74,7 +74,7 @@ static void print_index(const struct bench_index *b)
 {
     output_format("indexing %zu photographs, %d workers, batch %d: %.2f s (%.1f photos/s)\n"
                   "decoding alone %.2f s, the network alone %.2f s\n"
-                  "ratio %.2f, the median of %d rounds (limit 1; less is better)\n",
+                  "ratio %.2f, the median of %d round(s) (limit 1; less is better)\n",
                   b->photos, b->threads, b->batch, b->index_seconds,
                   (double)b->photos / b->index_seconds, b->decode_seconds, b->network_seconds,
                   b->ratio, b->rounds);
@@ -102,12 +102,10 @@ static enum status print_json(const char *model, const struct bench_tower *t,
 static enum status measure_index(const struct model *model, const struct bench_args *args,
                                  struct bench_index *out, struct err *err)
 {
-    const char **roots = calloc(args->roots.count, sizeof *roots);
-    if (!roots)
-        return err_no_memory(err, "the list of folders", args->roots.count * sizeof *roots);
-    for (size_t i = 0; i < args->roots.count; i++)
-        roots[i] = args->roots.items[i].text;
-    enum status status = image_room_open(err);
+    const char **roots = NULL;
+    enum status status = operands_texts(&args->roots, &roots, err);
+    if (status == OK)
+        status = image_room_open(err);
     if (status == OK) {
         status =
             bench_index(model, roots, args->roots.count, args->threads, args->rounds, out, err);

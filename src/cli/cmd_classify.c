@@ -4,6 +4,7 @@
  */
 #include "cli/commands.h"
 #include "cli/library_args.h"
+#include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -28,11 +29,7 @@ struct classify_args {
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct classify_args),
-    {.name = "model",
-     .kind = OPTION_STRING,
-     .argument = "MODEL",
-     .offset = offsetof(struct classify_args, model),
-     .help = LIBRARY_MODEL_HELP},
+    OPTION_LIBRARY_MODEL(struct classify_args),
     {.name = "categories",
      .kind = OPTION_STRING,
      .argument = "FILE",
@@ -73,10 +70,7 @@ static const struct option options[] = {
      .min = -1,
      .max = 1,
      .help = "\"" NONE_OF_THESE "\" when even the best cosine is below this"},
-    {.name = "json",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(struct classify_args, json),
-     .help = "print everything as JSON, cosines included"},
+    OPTION_JSON(struct classify_args),
     OPTION_END,
 };
 

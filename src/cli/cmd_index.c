@@ -4,6 +4,7 @@
  */
 #include "cli/commands.h"
 #include "cli/library_args.h"
+#include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -24,19 +25,8 @@ struct index_args {
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct index_args),
-    {.name = "model",
-     .kind = OPTION_STRING,
-     .argument = "MODEL",
-     .offset = offsetof(struct index_args, model),
-     .help = LIBRARY_MODEL_HELP},
-    {.name = "threads",
-     .kind = OPTION_INT,
-     .argument = "N",
-     .offset = offsetof(struct index_args, threads),
-     .fallback = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "workers; 0: one per core"},
+    OPTION_LIBRARY_MODEL(struct index_args),
+    OPTION_THREADS(struct index_args),
     {.name = "batch",
      .kind = OPTION_INT,
      .argument = "N",
@@ -251,12 +241,10 @@ static enum status index_roots(const struct index_args *args, const char *const 
 static enum status run(const void *arguments, struct err *err)
 {
     const struct index_args *args = arguments;
-    const char **roots = calloc(args->roots.count, sizeof *roots);
-    if (!roots)
-        return err_no_memory(err, "the list of folders", args->roots.count * sizeof *roots);
-    for (size_t i = 0; i < args->roots.count; i++)
-        roots[i] = args->roots.items[i].text;
-    enum status status = image_room_open(err);
+    const char **roots = NULL;
+    enum status status = operands_texts(&args->roots, &roots, err);
+    if (status == OK)
+        status = image_room_open(err);
     if (status == OK) {
         status = index_roots(args, roots, err);
         image_room_close();

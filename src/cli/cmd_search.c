@@ -4,6 +4,7 @@
  */
 #include "cli/commands.h"
 #include "cli/library_args.h"
+#include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -28,11 +29,7 @@ struct search_args {
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct search_args),
-    {.name = "model",
-     .kind = OPTION_STRING,
-     .argument = "MODEL",
-     .offset = offsetof(struct search_args, model),
-     .help = LIBRARY_MODEL_HELP},
+    OPTION_LIBRARY_MODEL(struct search_args),
     {.name = "image",
      .kind = OPTION_STRINGS,
      .argument = "FILE",
@@ -64,10 +61,7 @@ static const struct option options[] = {
      .argument = "NAME",
      .offset = offsetof(struct search_args, category),
      .help = "only photographs that `fovea classify` gave this category"},
-    {.name = "json",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(struct search_args, json),
-     .help = "print the answer as JSON"},
+    OPTION_JSON(struct search_args),
     OPTION_END,
 };
 

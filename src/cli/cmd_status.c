@@ -4,6 +4,7 @@
  */
 #include "cli/commands.h"
 #include "cli/library_args.h"
+#include "cli/model_args.h"
 #include "cli/output.h"
 
 #include <stdlib.h>
@@ -19,10 +20,7 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct status_args, errors),
      .help = "list the files that could not be used, and why"},
-    {.name = "json",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(struct status_args, json),
-     .help = "print everything as JSON"},
+    OPTION_JSON(struct status_args),
     OPTION_END,
 };
 

@@ -20,9 +20,14 @@
             "the library; without it $FOVEA_LIBRARY, else library.db in the user's data folder"    \
     }
 
-#define LIBRARY_MODEL_HELP                                                                         \
-    "a model's folder or its name, ARCH/TAG; without it $FOVEA_MODEL, else the model that was "    \
-    "last used to index the library"
+/* In the place of OPTION_MODEL: a library knows which model it was indexed with. */
+#define OPTION_LIBRARY_MODEL(type)                                                                 \
+    {                                                                                              \
+        .name = "model", .short_name = 'm', .kind = OPTION_STRING, .argument = "MODEL",            \
+        .offset = offsetof(type, model),                                                           \
+        .help = "a model's folder, or ARCH/tag; without it $FOVEA_MODEL, else the model that was " \
+                "last used to index the library"                                                   \
+    }
 
 /* Opens the library that --library, the environment or the default names. Only `may_create` makes
  * one where there is none; otherwise that is an ERR_NOT_FOUND that says how to make one. */

@@ -380,6 +380,17 @@ enum status options_parse(const struct command *command, int argc, char **argv, 
     return status;
 }
 
+enum status operands_texts(const struct operands *operands, const char ***texts, struct err *err)
+{
+    size_t size = (operands->count + 1) * sizeof **texts;
+    *texts = malloc(size);
+    if (!*texts)
+        return err_no_memory(err, "the command line", size);
+    for (size_t i = 0; i < operands->count; i++)
+        (*texts)[i] = operands->items[i].text;
+    return OK;
+}
+
 void options_free(const struct command *command, void *args)
 {
     for (const struct option *o = command->options; o && o->name; o++) {

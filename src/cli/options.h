@@ -99,6 +99,9 @@ MUST_USE enum status options_parse(const struct command *, int argc, char **argv
                                    enum options_outcome *outcome, struct err *err);
 void options_free(const struct command *, void *args);
 
+/* The texts of operands in their order, as an array to be freed with free(). */
+MUST_USE enum status operands_texts(const struct operands *, const char ***texts, struct err *err);
+
 /* The entry of `names` (NULL-terminated) that `typed` is a likely misspelling of, or NULL. */
 const char *options_nearest(const char *typed, const char *const *names);
 

@@ -9,17 +9,9 @@
  *
  * Down: the plain loops; with -mavx2 the compiler makes of them what one would write.
  */
-#include "clip/resample_rows.h"
+#include "clip/resample_rows_tmpl.h"
 
 #include <immintrin.h>
-
-#define HALF (1 << (RESAMPLE_BITS - 1))
-
-static inline uint8_t round_to_byte(int32_t sum)
-{
-    int32_t v = sum >> RESAMPLE_BITS;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
 
 /* sum + weights[spread] * samples */
 static inline __m256i multiply_add(__m256i sum, const uint8_t *samples, __m256i weights,
@@ -77,18 +69,6 @@ static void across_rgba(uint8_t *out, const uint8_t *row, const struct resample_
         for (int k = 0; k < 4; k++)
             out[k] = round_to_byte(HALF + sum[k] + sum[k + 4]);
     }
-}
-
-static void accumulate(int32_t *restrict sum, const uint8_t *restrict row, int32_t weight, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] += weight * row[i];
-}
-
-static void finish(uint8_t *restrict out, const int32_t *restrict sum, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = round_to_byte(HALF + sum[i]);
 }
 
 const struct resample_rows resample_rows_avx2 = {

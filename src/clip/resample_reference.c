@@ -5,15 +5,7 @@
  * A sum fits 32 bits: the weights of one output sample add up to 1 in 22-bit fixed point, and with
  * a bicubic's negative lobes their absolute values stay under 2; 255 * 2^22 * 2 < 2^31.
  */
-#include "clip/resample_rows.h"
-
-#define HALF (1 << (RESAMPLE_BITS - 1))
-
-static uint8_t round_to_byte(int32_t sum)
-{
-    int32_t v = sum >> RESAMPLE_BITS;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
+#include "clip/resample_rows_tmpl.h"
 
 static void across_rgb(uint8_t *out, const uint8_t *row, const struct resample_axis *x)
 {
@@ -44,18 +36,6 @@ static void across_rgba(uint8_t *out, const uint8_t *row, const struct resample_
         for (int c = 0; c < 4; c++)
             out[c] = round_to_byte(sum[c]);
     }
-}
-
-static void accumulate(int32_t *restrict sum, const uint8_t *restrict row, int32_t weight, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] += weight * row[i];
-}
-
-static void finish(uint8_t *restrict out, const int32_t *restrict sum, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = round_to_byte(HALF + sum[i]);
 }
 
 const struct resample_rows resample_rows_reference = {

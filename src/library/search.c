@@ -70,16 +70,15 @@ static bool is_blank(const char *text)
     return *text == '\0';
 }
 
-enum status encode_image_file(struct session *session, const struct model *model, const char *path,
-                              double max_megapixels, float *out, struct err *err)
+static enum status encode_image_file(struct session *session, const struct model *model,
+                                     const char *path, float *out, struct err *err)
 {
     const struct model_info *info = model_info(model);
-    const struct image_options limits = {.max_megapixels = max_megapixels};
     size_t side = (size_t)info->image_size;
     uint8_t *pixels = malloc(side * side * 3);
     if (!pixels)
         return err_no_memory(err, "a picture", side * side * 3);
-    enum status status = picture_square_file(pixels, path, &info->preprocess, &limits, err);
+    enum status status = picture_square_file(pixels, path, &info->preprocess, NULL, err);
     if (status == OK)
         status = session_encode_images(session, pixels, 1, out, err);
     free(pixels);
@@ -93,7 +92,7 @@ static enum status encode_part(struct session *session, const struct model *mode
         return err_set(err, ERR_ARGUMENT, "query must not be empty");
     enum status status = part->kind == SEARCH_TEXT
                              ? session_encode_text(session, part->value, out, err)
-                             : encode_image_file(session, model, part->value, 0, out, err);
+                             : encode_image_file(session, model, part->value, out, err);
     embedding_normalize(out, model_info(model)->embed_dim);
     return status;
 }

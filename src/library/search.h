@@ -44,8 +44,4 @@ MUST_USE enum status search_encode(struct session *, const struct model *,
 MUST_USE enum status search_filter_category(struct store_matrix *, const struct store_labels *,
                                             const char *category, struct err *err);
 
-/* Decodes and shrinks a picture file, encodes it. out: [D], not normalised. */
-MUST_USE enum status encode_image_file(struct session *, const struct model *, const char *path,
-                                       double max_megapixels, float *out, struct err *err);
-
 #endif

@@ -10,6 +10,7 @@
  */
 #include "clip/preprocess.h"
 #include "image/image.h"
+#include "library/picture.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -42,25 +43,6 @@ static bool is_lossy(const char *file)
     return strstr(file, ".jpg") || strcmp(file, "lossy.webp") == 0;
 }
 
-static enum status preprocess_file(uint8_t *out, const char *path, const struct preprocess *p,
-                                   struct err *err)
-{
-    struct image image;
-    enum status status = image_decode_file(&image, path, NULL, err);
-    if (status != OK)
-        return status;
-    struct preprocess_source source = {.rgb = image.pixels,
-                                       .stride = (size_t)image.width * 3,
-                                       .width = image.width,
-                                       .height = image.height,
-                                       .alpha = image.alpha,
-                                       .indexed = image.indexed};
-    memcpy(source.zero, image.zero, sizeof source.zero);
-    status = preprocess_picture(p, &source, out, err);
-    image_free(&image);
-    return status;
-}
-
 static bool compare(const char *dir, const char *name)
 {
     struct preprocess p;
@@ -74,7 +56,7 @@ static bool compare(const char *dir, const char *name)
     size_t size = (size_t)p.size * (size_t)p.size * 3, differing = 0;
     uint8_t *got = malloc(size);
     snprintf(path, sizeof path, "%s/images/%s", dir, file);
-    bool ok = got && preprocess_file(got, path, &p, &err) == OK;
+    bool ok = got && picture_square_file(got, path, &p, NULL, &err) == OK;
     snprintf(path, sizeof path, "%s/preprocessed/%s", dir, name);
     if (!ok || image_decode_file(&expected, path, NULL, &err) != OK) {
         printf("FAIL %s: %s\n", name, got ? err.text : "no memory");
