@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Falling water: tall falls over cliffs, rapids between boulders, cascades over ledges.
+ */
+#include "scene/land.h"
+#include "scene/light.h"
+#include "scene/noise.h"
+#include "scene/paint.h"
+#include "scene/water.h"
+
+#include <math.h>
+
+/* A wall of wet rock from crest_v to bottom_v, green where plants hold. */
+static void cliff_paint(struct canvas *c, const struct light *l, const struct ridge *crest,
+                        float bottom_v, float moss, uint32_t s)
+{
+    for (int x = 0; x < c->width; x++) {
+        float u = canvas_u(c, x), top = ridge_at(crest, u);
+        for (int y = canvas_row(c, top); y < canvas_row(c, bottom_v); y++) {
+            float v = ((float)y + 0.5f) / (float)c->height;
+            float strata = noise_fbm(u * 2.5f, v * 15 + 2 * noise_value(u * 3, v, s), 4, 0.55f, s);
+            float cracks = noise_ridged(u * 9 + strata, v * 4.5f, 5, s + 9);
+            float deeper = noise_ridged(u * 9 + strata + 0.06f, v * 4.5f - 0.10f, 5, s + 9);
+            float lit = clampf(0.36f + 2.4f * (cracks - deeper), 0.03f, 1);
+            float green =
+                moss *
+                smoothstepf(0.42f, 0.7f, noise_fbm(u * 5, v * 6, 5, 0.6f, s + 30) + 0.25f * lit);
+            struct rgb rock = rgb_scale((struct rgb){0.15f, 0.14f, 0.13f}, 0.35f + 0.9f * strata);
+            float leaf = noise_fbm(u * 40, v * 40, 3, 0.6f, s + 50);
+            struct rgb plants = rgb_scale((struct rgb){0.085f, 0.17f, 0.03f}, 0.3f + 1.3f * leaf);
+            struct rgb colour = light_on(l, rgb_mix(rock, plants, green), lit);
+            float cover = clampf((v - top) * (float)c->height + 0.5f, 0, 1);
+            *canvas_at(c, x, y) = rgb_mix(*canvas_at(c, x, y), colour, cover);
+        }
+    }
+}
+
+static struct rgb white_water(const struct light *l)
+{
+    return rgb_add(light_on(l, (struct rgb){0.86f, 0.91f, 0.95f}, 0.42f),
+                   rgb_scale(l->ambient, 0.55f));
+}
+
+static void mist_paint(struct canvas *c, float u, float v, float size, struct rgb white,
+                       float amount, struct random *r)
+{
+    for (int i = 0; i < 26; i++) {
+        float part = size * random_range(r, 0.4f, 1.0f);
+        canvas_ellipse(c, u + size * 0.8f * random_normal(r),
+                       v - size * 0.35f * fabsf(random_normal(r)), part, part * 0.5f, 1,
+                       rgb_scale(white, 0.85f), 0.09f * amount);
+    }
+}
+
+static void bank_boulders(struct canvas *c, const struct scene *scene, const struct light *l,
+                          float from_v, int count, float keep_u, float keep_half, struct random *r)
+{
+    for (int i = 0; i < count; i++) {
+        float near = (float)i / (float)count, v = mixf(from_v, 1.03f, near),
+              u = canvas_aspect(c) * random_unit(r);
+        float gap = keep_half * (0.5f + near);
+        if (fabsf(u - keep_u) < gap)
+            u = keep_u + (u < keep_u ? -gap : gap) * random_range(r, 1, 1.4f);
+        boulder_paint(c, l, u, v, (0.03f + 0.11f * near) * random_range(r, 0.6f, 1.2f),
+                      (struct rgb){0.17f, 0.16f, 0.15f}, scene_has(scene, FACT_MOSS) ? 0.9f : 0.15f,
+                      random_bits(r));
+    }
+}
+
+static void pool_paint(struct canvas *c, const struct scene *scene, const struct light *l, float v,
+                       float fall_u, struct random *r)
+{
+    struct rgb body = light_on(l, (struct rgb){0.025f, 0.13f, 0.12f}, 0.5f);
+    struct mirror pool = {v, 1, random_range(r, 0.5f, 0.9f), 0.35f, body, 0.45f, scene->seed};
+    mirror_paint(c, &pool);
+    struct rgb white = white_water(l);
+    for (int i = 0; i < 90; i++) {
+        float out = random_unit(r), spread = 0.04f + 0.22f * out;
+        canvas_ellipse(c, fall_u + spread * random_normal(r), v + 0.005f + 0.10f * out * out,
+                       random_range(r, 0.01f, 0.05f), random_range(r, 0.002f, 0.007f), 0.9f, white,
+                       0.45f * (1 - out));
+    }
+}
+
+static void one_fall(struct canvas *c, const struct light *l, float u, float top, float bottom,
+                     float width, struct random *r)
+{
+    struct fall fall = {u,
+                        top,
+                        bottom,
+                        width * random_range(r, 0.5f, 0.8f),
+                        width * random_range(r, 0.9f, 1.35f),
+                        random_bits(r)};
+    fall_paint(c, &fall, white_water(l), 1);
+}
+
+/* Several steps, each beside and wider than the one above. */
+static void tiers(struct canvas *c, const struct light *l, float u, float top, float bottom,
+                  float width, struct random *r)
+{
+    int count = 2 + random_below(r, 2);
+    float step = (bottom - top) / (float)count;
+    for (int i = 0; i < count; i++) {
+        float a = top + step * (float)i, b = a + step * 1.02f, w = width * (0.7f + 0.4f * (float)i);
+        one_fall(c, l, u, a, b, w, r);
+        mist_paint(c, u, b, w * 0.5f, white_water(l), 1, r);
+        if (i + 1 < count)
+            for (int k = 0; k < 4; k++)
+                boulder_paint(c, l, u + (k % 2 ? 1 : -1) * w * random_range(r, 0.55f, 0.9f),
+                              b + 0.01f, random_range(r, 0.03f, 0.06f),
+                              (struct rgb){0.12f, 0.115f, 0.11f}, 0.4f, random_bits(r));
+        u += random_range(r, -0.04f, 0.04f);
+    }
+}
+
+/* The stony ground on both sides of a stream. */
+static void cliff_floor(struct canvas *c, const struct light *l, float v, const struct scene *scene)
+{
+    struct rgb stones = light_on(l,
+                                 scene_has(scene, FACT_MOSS) ? (struct rgb){0.10f, 0.14f, 0.05f}
+                                                             : (struct rgb){0.17f, 0.16f, 0.14f},
+                                 0.45f);
+    struct plain floor = {v, stones, rgb_scale(stones, 0.7f), 0, 0, false, stones};
+    plain_paint(c, &floor, l, scene->seed + 3);
+}
+
+void paint_waterfall(struct canvas *c, const struct scene *scene)
+{
+    struct random r = random_new(scene->seed, 131);
+    struct light l = light_of(scene);
+    float aspect = canvas_aspect(c);
+    bool tall = scene_has(scene, FACT_TALL), land = scene->second == CATEGORY_LAND,
+         stars = scene->second == CATEGORY_STARS;
+    float top = land    ? random_range(&r, 0.40f, 0.5f)
+                : stars ? random_range(&r, 0.46f, 0.56f)
+                : tall  ? random_range(&r, 0.08f, 0.18f)
+                        : random_range(&r, 0.26f, 0.38f);
+    float bottom = land ? random_range(&r, 0.66f, 0.76f) : random_range(&r, 0.76f, 0.86f),
+          u = aspect * random_range(&r, 0.34f, 0.66f);
+    struct sky sky = sky_of(scene, &l, top + 0.05f);
+    sky_paint(c, &sky);
+    if (stars)
+        night_sky_paint(c, scene, top + 0.1f, 1);
+    if (land)
+        backdrop_paint(c, scene, &l, top - 0.02f, 0.1f);
+    struct ridge crest = {top, land ? 0.03f : 0.045f, random_range(&r, 1.0f, 2.0f), false,
+                          (uint32_t)random_bits(&r)};
+    struct rgb leaf = light_on(&l,
+                               scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.45f, 0.20f, 0.04f}
+                                                             : (struct rgb){0.10f, 0.22f, 0.05f},
+                               0.6f);
+    struct woods woods = {(int)(60 * aspect),
+                          random_range(&r, 0.12f, 0.2f),
+                          0.03f,
+                          light_on(&l, (struct rgb){0.04f, 0.08f, 0.04f}, 0.45f),
+                          0.45f,
+                          leaf};
+    if (land)
+        woods.height *= 0.5f;
+    if (scene_has(scene, FACT_FOREST))
+        woods_paint(c, &crest, &woods, scene->seed);
+    cliff_paint(c, &l, &crest, bottom + 0.04f, scene_has(scene, FACT_MOSS) ? 1 : 0.35f,
+                (uint32_t)random_bits(&r));
+    float width = (tall ? 0.15f : 0.22f) * random_range(&r, 0.7f, 1.4f) * (land ? 0.5f : 1);
+    float lip = ridge_at(&crest, u) + 0.005f;
+    if (scene_has(scene, FACT_TIERS))
+        tiers(c, &l, u, lip, bottom, width, &r);
+    else
+        one_fall(c, &l, u, lip, bottom, width, &r);
+    if (scene_has(scene, FACT_TWIN)) {
+        float other = u + (u < aspect / 2 ? 1 : -1) * random_range(&r, 0.26f, 0.36f);
+        one_fall(c, &l, other, ridge_at(&crest, other) + 0.005f, bottom, width * 0.6f, &r);
+    }
+    if (land) {
+        struct rgb grass = light_on(&l, (struct rgb){0.13f, 0.26f, 0.06f}, 0.6f);
+        struct plain meadow = {bottom,
+                               grass,
+                               rgb_scale(grass, 0.75f),
+                               0.2f,
+                               0.8f,
+                               scene_has(scene, FACT_FLOWERS),
+                               light_on(&l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f)};
+        plain_paint(c, &meadow, &l, scene->seed);
+        struct torrent stream = {bottom,
+                                 u,
+                                 0.12f,
+                                 width * 0.9f,
+                                 0.4f,
+                                 0.35f,
+                                 light_on(&l, (struct rgb){0.04f, 0.12f, 0.14f}, 0.5f),
+                                 white_water(&l),
+                                 scene->seed};
+        torrent_paint(c, &stream);
+        mist_paint(c, u, bottom, width * 1.2f, white_water(&l), 1, &r);
+        if (scene_has(scene, FACT_FOREST)) {
+            struct ridge line = {bottom + 0.04f, 0.02f, 1, false, (uint32_t)random_bits(&r)};
+            for (int i = 0; i < 30; i++) {
+                float pu = random_chance(&r, 0.5f) ? random_range(&r, 0, u - 0.25f)
+                                                   : random_range(&r, u + 0.25f, aspect);
+                conifer_paint(c, pu, ridge_at(&line, pu) + 0.03f * random_unit(&r),
+                              random_range(&r, 0.1f, 0.22f), woods.colour, &r);
+            }
+        }
+        return;
+    }
+    if (scene_has(scene, FACT_POOL)) {
+        pool_paint(c, scene, &l, bottom, u, &r);
+    } else {
+        struct torrent stream = {bottom - 0.01f,
+                                 u,
+                                 random_range(&r, -0.1f, 0.1f),
+                                 width * 1.5f,
+                                 random_range(&r, 0.7f, 1.1f),
+                                 0.8f,
+                                 light_on(&l, (struct rgb){0.035f, 0.10f, 0.10f}, 0.5f),
+                                 white_water(&l),
+                                 scene->seed};
+        cliff_floor(c, &l, bottom, scene);
+        torrent_paint(c, &stream);
+    }
+    mist_paint(c, u, bottom + 0.01f, width * 0.9f, white_water(&l), 1.6f, &r);
+    bank_boulders(c, scene, &l, bottom, 16, u, 0.22f, &r);
+    if (scene_has(scene, FACT_FOREST) && !tall)
+        for (int side = 0; side < 2; side++)
+            leaf_tree_paint(c, side ? aspect * 0.99f : aspect * 0.01f, 0.95f,
+                            random_range(&r, 0.7f, 0.95f), rgb_scale(leaf, 0.2f),
+                            rgb_scale(leaf, 0.8f), &r);
+}
+
+void paint_rapids(struct canvas *c, const struct scene *scene)
+{
+    struct random r = random_new(scene->seed, 132);
+    struct light l = light_of(scene);
+    float aspect = canvas_aspect(c), horizon = random_range(&r, 0.26f, 0.40f);
+    struct sky sky = sky_of(scene, &l, horizon);
+    sky_paint(c, &sky);
+    if (scene_has(scene, FACT_MOUNTAINS))
+        backdrop_paint(c, scene, &l, horizon - 0.03f, 0.1f);
+    struct ridge bank = {horizon, 0.03f, 1.4f, false, (uint32_t)random_bits(&r)};
+    struct rgb leaf = light_on(&l,
+                               scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.5f, 0.22f, 0.04f}
+                                                             : (struct rgb){0.11f, 0.23f, 0.05f},
+                               0.6f);
+    struct woods woods = {(int)(80 * aspect),
+                          0.16f,
+                          0.06f,
+                          light_on(&l, (struct rgb){0.04f, 0.085f, 0.04f}, 0.5f),
+                          scene_has(scene, FACT_AUTUMN) ? 0.7f : 0.35f,
+                          leaf};
+    struct ground g = {woods.colour, woods.colour, 0.5f, 0.5f, 0.05f, 0};
+    ridge_paint(c, &bank, &g, &l, 1);
+    if (scene_has(scene, FACT_FOREST))
+        woods_paint(c, &bank, &woods, scene->seed);
+    cliff_floor(c, &l, horizon + 0.05f, scene);
+    float u = aspect * random_range(&r, 0.4f, 0.6f);
+    struct torrent river = {horizon + 0.04f,
+                            u,
+                            random_range(&r, -0.35f, 0.35f),
+                            0.16f,
+                            aspect * random_range(&r, 0.85f, 1.15f),
+                            random_range(&r, 0.75f, 1),
+                            light_on(&l, (struct rgb){0.03f, 0.13f, 0.15f}, 0.5f),
+                            white_water(&l),
+                            scene->seed};
+    torrent_paint(c, &river);
+    struct rgb white = white_water(&l);
+    for (int i = 0; i < 20; i++) {
+        float near = (float)i / 20, v = mixf(horizon + 0.08f, 1, near),
+              size = (0.02f + 0.09f * near) * random_range(&r, 0.5f, 1.2f);
+        float pu = u + river.bend * (1 - near) +
+                   aspect * 0.62f * (random_unit(&r) - 0.5f) * (0.35f + near);
+        boulder_paint(c, &l, pu, v, size, (struct rgb){0.15f, 0.14f, 0.13f},
+                      scene_has(scene, FACT_MOSS) ? 0.7f : 0.1f, random_bits(&r));
+        for (int k = 0; k < 12; k++)
+            canvas_ellipse(c, pu + size * random_range(&r, -1.1f, 1.1f),
+                           v + size * random_range(&r, 0.10f, 0.45f),
+                           size * random_range(&r, 0.1f, 0.35f),
+                           size * random_range(&r, 0.03f, 0.08f), 0.9f, white, 0.5f);
+    }
+    bank_boulders(c, scene, &l, horizon + 0.06f, 14, u, aspect * 0.42f, &r);
+}
+
+void paint_cascade(struct canvas *c, const struct scene *scene)
+{
+    struct random r = random_new(scene->seed, 133);
+    struct light l = light_of(scene);
+    float aspect = canvas_aspect(c);
+    struct ridge crest = {0.10f, 0.05f, 1.5f, false, (uint32_t)random_bits(&r)};
+    struct sky sky = sky_of(scene, &l, 0.2f);
+    sky_paint(c, &sky);
+    struct rgb leaf = light_on(&l,
+                               scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.5f, 0.22f, 0.04f}
+                                                             : (struct rgb){0.10f, 0.22f, 0.05f},
+                               0.5f);
+    struct woods woods = {(int)(40 * aspect), 0.2f, 0.02f, rgb_scale(leaf, 0.4f), 0.8f, leaf};
+    woods_paint(c, &crest, &woods, scene->seed);
+    float moss = scene_has(scene, FACT_MOSS) ? 1 : 0.2f;
+    cliff_paint(c, &l, &crest, 1, moss, (uint32_t)random_bits(&r));
+    int steps = 4 + random_below(&r, 2);
+    float spread = aspect * random_range(&r, 0.3f, 0.55f),
+          middle = aspect * random_range(&r, 0.42f, 0.58f);
+    for (int i = 0; i < steps; i++) {
+        float t = (float)i / (float)steps, top = 0.14f + 0.72f * t,
+              high = 0.72f / (float)steps * random_range(&r, 0.75f, 0.95f);
+        float half = spread * (0.4f + 0.6f * t) * random_range(&r, 0.8f, 1.15f),
+              mid = middle + spread * 0.25f * random_normal(&r) * 0.5f;
+        int strands = 3 + random_below(&r, 4);
+        for (int k = 0; k < strands; k++) {
+            float u = mid + half * (2 * ((float)k + random_unit(&r)) / (float)strands - 1);
+            struct fall strand = {u,
+                                  top + 0.02f * random_unit(&r),
+                                  top + high,
+                                  random_range(&r, 0.03f, 0.09f),
+                                  random_range(&r, 0.08f, 0.19f),
+                                  random_bits(&r)};
+            fall_paint(c, &strand, white_water(&l), 0.95f);
+        }
+        for (int k = 0; k < 30; k++)
+            canvas_ellipse(c, mid + half * random_normal(&r) * 0.6f,
+                           top + high + 0.01f * random_normal(&r), random_range(&r, 0.02f, 0.07f),
+                           random_range(&r, 0.003f, 0.010f), 0.9f, white_water(&l), 0.35f);
+        for (int k = 0; k < 6; k++)
+            boulder_paint(c, &l, mid + half * random_range(&r, -1.3f, 1.3f), top + high + 0.03f,
+                          random_range(&r, 0.025f, 0.075f), (struct rgb){0.13f, 0.125f, 0.12f},
+                          moss * 0.9f, random_bits(&r));
+    }
+    bank_boulders(c, scene, &l, 0.84f, 9, middle, spread * 0.5f, &r);
+}
