@@ -54,12 +54,16 @@ static void put_line(const struct scene *s, struct str *out)
     for (int f = 0, n = 0; f < FACT_COUNT; f++)
         if (scene_has(s, (enum scene_fact)f))
             str_format(out, "%s%d", n++ ? ", " : "", f);
+    uint64_t told[CAPTIONS];
     str_put(out, "], \"captions\": [");
     for (unsigned i = 0; i < CAPTIONS; i++) {
         str_put(out, i ? ", \"" : "\"");
-        scene_caption(s, i, out, NULL); /* plain words: nothing to escape */
+        scene_caption(s, i, out, &told[i]); /* plain words: nothing to escape */
         str_putc(out, '"');
     }
+    str_put(out, "], \"told\": [");
+    for (int i = 0; i < CAPTIONS; i++)
+        str_format(out, "%s%llu", i ? ", " : "", (unsigned long long)told[i]);
     str_put(out, "]}\n");
 }
 

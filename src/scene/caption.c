@@ -45,11 +45,13 @@ static const struct phrase *pick(struct telling *t, struct phrases list)
 static void tell_subject(struct telling *t)
 {
     const struct scene *s = t->scene;
-    bool general = random_chance(&t->random, 0.14f);
+    bool general = random_chance(&t->random, 0.2f);
     const struct phrase *p = NULL;
     if (general) {
-        bool other = s->second != CATEGORY_NONE && random_chance(&t->random, 0.4f);
-        p = pick(t, words_general(other ? s->second : s->category));
+        bool other = s->second != CATEGORY_NONE && random_chance(&t->random, 0.5f);
+        enum scene_category category = other ? s->second : s->category;
+        p = pick(t, words_general(category));
+        t->told |= SCENE_TOLD_CATEGORY << category;
     }
     if (!p)
         p = pick(t, words_subjects(s->kind));

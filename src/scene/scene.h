@@ -166,7 +166,9 @@ void scene_size(const struct scene *, int side, int *width, int *height);
 MUST_USE enum status scene_paint(const struct scene *, int width, int height, uint8_t *rgb,
                                  struct err *err);
 
-/* In what a caption told, beside the facts: what kind of scene it is, and the hour. */
+/* In what a caption told, beside the facts: a category (shifted by its number), what kind of scene
+ * it is, and the hour. */
+#define SCENE_TOLD_CATEGORY (UINT64_C(1) << 52)
 #define SCENE_TOLD_KIND (UINT64_C(1) << 62)
 #define SCENE_TOLD_HOUR (UINT64_C(1) << 63)
 
