@@ -4,8 +4,8 @@
  * sheet.
  *
  * paint-scenes squares OUT SEED COUNT SIDE [MIXED]   OUT.rgb: [COUNT, SIDE, SIDE, 3] bytes, painted
- *                                                    three times larger and brought down by the
- * same preprocessing as a photo; OUT.jsonl: a line each paint-scenes sheet OUT.png SEED
+ *                                                    two or three times larger and brought down by
+ * the same preprocessing as a photo; OUT.jsonl: a line each paint-scenes sheet OUT.png SEED
  * KIND|CATEGORY COLUMNS ROWS SIDE
  *
  * Picture i has the seed SEED + i: picked by no other rule, so runs with ranges that do not overlap
@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 256, CAPTIONS = 12, TEXT_MAX = 64 << 10, ENLARGED = 3 };
+enum { CHUNK = 256, CAPTIONS = 12, TEXT_MAX = 64 << 10, ENLARGED = 3 /* or 2, by turns */ };
 
 struct square {
     struct scene scene;
@@ -31,7 +31,8 @@ struct square {
 static enum status paint_square(struct square *s, int side, struct err *err)
 {
     int width, height;
-    scene_size(&s->scene, side * ENLARGED, &width, &height);
+    int enlarged = s->scene.seed % 2 ? ENLARGED : ENLARGED - 1;
+    scene_size(&s->scene, side * enlarged, &width, &height);
     uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
     if (!rgb)
         return err_no_memory(err, "a picture", (size_t)width * (size_t)height * 3);

@@ -45,7 +45,7 @@ static const struct phrase *pick(struct telling *t, struct phrases list)
 static void tell_subject(struct telling *t)
 {
     const struct scene *s = t->scene;
-    bool general = random_chance(&t->random, 0.2f);
+    bool general = random_chance(&t->random, s->second == CATEGORY_NONE ? 0.2f : 0.35f);
     const struct phrase *p = NULL;
     if (general) {
         bool other = s->second != CATEGORY_NONE && random_chance(&t->random, 0.5f);

@@ -12,7 +12,7 @@ static struct rgb window_light(struct random *r)
 {
     static const struct rgb kinds[] = {
         {1.25f, 0.78f, 0.34f}, {1.20f, 0.92f, 0.58f}, {0.95f, 0.98f, 1.00f}, {1.3f, 0.62f, 0.22f}};
-    return rgb_scale(kinds[random_below(r, 4)], random_range(r, 0.25f, 1.15f));
+    return rgb_scale(kinds[random_below(r, 4)], 0.12f + 1.2f * powf(random_unit(r), 1.8f));
 }
 
 struct building {
@@ -44,7 +44,7 @@ static void windows_paint(struct canvas *c, const struct building *b, struct ran
 static void roof_paint(struct canvas *c, const struct building *b, struct random *r)
 {
     float wide = b->u1 - b->u0, mid = (b->u0 + b->u1) / 2, tall = b->base - b->top;
-    int kind = random_below(r, 5);
+    int kind = random_below(r, 8);
     if (kind == 0 && tall > 0.12f) { /* a mast with a red lamp */
         float up = tall * random_range(r, 0.12f, 0.3f);
         canvas_line(c, mid, b->top, mid, b->top - up, 0.0025f, rgb_scale(b->wall, 0.9f), 1);
@@ -62,9 +62,9 @@ static void roof_paint(struct canvas *c, const struct building *b, struct random
         struct rgb crown = {random_range(r, 0.2f, 1.2f), random_range(r, 0.3f, 0.9f),
                             random_range(r, 0.3f, 1.3f)};
         canvas_box(c, (struct box){b->u0, b->top, b->u1, b->top + 0.012f}, crown, 1);
-        canvas_glow(c, mid, b->top, wide * 0.5f, rgb_scale(crown, 0.16f), 1);
+        canvas_glow(c, mid, b->top, wide * 0.4f, rgb_scale(crown, 0.05f), 1);
     } else if (kind == 3 && tall > 0.15f) { /* a spire */
-        float up = wide * random_range(r, 0.8f, 1.6f);
+        float up = wide * random_range(r, 0.5f, 1.1f);
         for (int i = 0; i < 16; i++) {
             float t = (float)i / 16, half = wide * 0.5f * (1 - t);
             canvas_box(
@@ -95,8 +95,8 @@ static void row_paint(struct canvas *c, const struct skyline *s, const struct li
                              s->base_v - tall,
                              s->base_v,
                              s->lit * (1 - 0.3f * back),
-                             scale * random_range(r, 0.013f, 0.019f),
-                             scale * random_range(r, 0.010f, 0.018f),
+                             scale * random_range(r, 0.0085f, 0.0135f),
+                             scale * random_range(r, 0.0065f, 0.0115f),
                              wall};
         b.wall = rgb_add(rgb_scale(rgb_multiply(wall, rgb_add(rgb_scale(l->ambient, 2.5f),
                                                               (struct rgb){0.16f, 0.15f, 0.16f})),
@@ -122,7 +122,7 @@ void sky_glow_paint(struct canvas *c, float base_v, float strength, struct rgb c
 {
     for (int y = 0; y < c->height; y++) {
         float v = ((float)y + 0.5f) / (float)c->height;
-        float light = strength * expf(-fabsf(base_v - v) * 4.5f);
+        float light = strength * expf(-fabsf(base_v - v) * (v < base_v ? 4.5f : 40));
         for (int x = 0; x < c->width; x++) {
             float side = canvas_u(c, x) / canvas_aspect(c) - 0.5f;
             struct rgb *pixel = canvas_at(c, x, y);

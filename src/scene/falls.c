@@ -69,7 +69,8 @@ void boulder_paint(struct canvas *c, const struct light *l, float u, float v, fl
         for (int x = canvas_column(c, u - ru * 1.4f); x < canvas_column(c, u + ru * 1.4f); x++) {
             float du = (canvas_u(c, x) - u) / ru,
                   dv = (((float)y + 0.5f) / (float)c->height - v) / rv;
-            float lump = 0.5f * (noise_fbm(du * 1.4f + 7, dv * 1.4f, 3, 0.5f, s) - 0.5f);
+            float lump = 0.5f * (noise_fbm(du * 1.3f + 7, dv * 1.3f, 2, 0.4f, s) - 0.5f) +
+                         0.16f * (noise_ridged(du * 1.6f, dv * 1.6f + 5, 2, s + 3) - 0.5f);
             float d = sqrtf(du * du + dv * dv) + lump;
             float inside = 1 - smoothstepf(1 - pixel_part, 1 + pixel_part, d);
             inside *= 1 - smoothstepf(0.28f, 0.42f, dv);

@@ -17,25 +17,30 @@ float ridge_at(const struct ridge *r, float u)
     return r->base - r->amplitude * (shape - 0.45f) * 2;
 }
 
-static float relief_at(const struct ground *g, float u, float v, uint32_t seed)
+/* The same noise that makes the crest, carried on downwards: gullies and spurs come down from the
+ * peaks. */
+static float relief_at(const struct ridge *r, const struct ground *g, float u, float below)
 {
-    return noise_ridged(u * 5.2f / g->grain, v * 3.6f / g->grain, 5, seed + 200);
+    float f = r->frequency, y = 3.3f + below * f * 1.7f / g->grain;
+    return r->sharp ? noise_ridged(u * f, y, 6, r->seed)
+                    : noise_fbm(u * f * 1.6f, y * 1.6f, 5, 0.5f, r->seed);
 }
 
 static struct rgb rock_light(const struct ridge *r, const struct ground *g, const struct light *l,
                              float u, float v, float crest)
 {
-    float below = v - crest, side = l->sun_u > u ? 1 : -1;
-    float here = relief_at(g, u + below * 0.25f, v, r->seed);
-    float there =
-        relief_at(g, u + below * 0.25f + side * 0.012f * g->grain, v - 0.010f * g->grain, r->seed);
-    float lit = clampf(0.42f + (here - there) * 3.2f * g->relief, 0, 1);
-    struct rgb albedo =
-        rgb_mix(g->high, g->low, clampf(below / (r->amplitude * 1.6f + 0.02f), 0, 1));
-    albedo = rgb_scale(albedo, 0.75f + 0.5f * here);
+    float below = v - crest, side = l->sun_u > u ? 1 : -1, step = 0.022f / r->frequency;
+    float here = relief_at(r, g, u, below);
+    float there = relief_at(r, g, u + side * step, below - 0.3f * step);
+    float lit = clampf(0.42f + (here - there) * 2.6f * g->relief, 0, 1);
+    float depth = clampf(below / (r->amplitude * 1.6f + 0.02f), 0, 1);
+    struct rgb albedo = rgb_scale(rgb_mix(g->high, g->low, depth), 0.7f + 0.6f * here);
+    if (!r->sharp) /* grass and bushes */
+        albedo =
+            rgb_scale(albedo, 0.80f + 0.4f * noise_fbm(u * 55, v * 110, 3, 0.6f, r->seed + 90));
     if (g->snow_v > 0) {
-        float snow = smoothstepf(-0.05f, 0.05f, g->snow_v - v + 0.16f * (here - 0.35f));
-        albedo = rgb_mix(albedo, (struct rgb){0.86f, 0.90f, 0.97f}, snow);
+        float snow = smoothstepf(-0.035f, 0.05f, g->snow_v - v + 0.30f * (here - 0.42f));
+        albedo = rgb_mix(albedo, (struct rgb){0.84f, 0.89f, 0.97f}, snow);
     }
     return light_on(l, albedo, lit);
 }
@@ -93,7 +98,7 @@ void plain_paint(struct canvas *c, const struct plain *p, const struct light *l,
             float fine = noise_value(px * 60, pz * 45, s + 3);
             struct rgb colour = rgb_mix(p->far, p->near, near);
             colour = rgb_scale(colour, 0.45f + 0.9f * patch + 0.25f * (fine - 0.5f) * near);
-            float fog = clampf(0.5f - near * 2.4f, 0, 0.5f);
+            float fog = clampf(p->haze - near * 2.4f, 0, 1);
             *canvas_at(c, x, y) = rgb_mix(colour, l->haze, fog);
         }
     }
@@ -119,7 +124,8 @@ void fog_paint(struct canvas *c, float v, float thickness, struct rgb colour, fl
 void tent_paint(struct canvas *c, float u, float base_v, float size)
 {
     struct rgb glow = {1.15f, 0.52f, 0.14f};
-    canvas_glow(c, u, base_v - size * 0.3f, size * 1.2f, rgb_scale(glow, 0.12f), 1);
+    canvas_glow(c, u, base_v - size * 0.3f, size * 1.6f, rgb_scale(glow, 0.014f), 1);
+    canvas_glow(c, u, base_v - size * 0.3f, size * 0.7f, rgb_scale(glow, 0.05f), 1);
     int y0 = canvas_row(c, base_v - size * 0.7f), y1 = canvas_row(c, base_v);
     for (int y = y0; y < y1; y++) {
         float t = (float)(y - y0) / (float)(y1 - y0); /* a dome */

@@ -49,6 +49,7 @@ struct plain {
     float blades;         /* 0..1: grass in the foreground */
     bool flowers;
     struct rgb flower;
+    float haze; /* at its far end */
 };
 void plain_paint(struct canvas *, const struct plain *, const struct light *, uint64_t seed);
 

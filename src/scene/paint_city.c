@@ -68,7 +68,7 @@ void paint_skyline(struct canvas *c, const struct scene *scene)
         return;
     }
     struct plain dark = {
-        base, rgb_scale(l.ambient, 0.3f), rgb_scale(l.ambient, 0.3f), 0.2f, 0, false, l.haze};
+        base, rgb_scale(l.ambient, 0.3f), rgb_scale(l.ambient, 0.3f), 0.2f, 0, false, l.haze, 0};
     plain_paint(c, &dark, &l, scene->seed);
     canvas_bloom(c, 0.08f);
 }
@@ -99,37 +99,49 @@ void paint_street(struct canvas *c, const struct scene *scene)
                             scene->seed};
         road_cars_paint(c, &road, 4 + random_below(&r, 5));
     }
-    canvas_bloom(c, 0.12f);
+    canvas_bloom(c, 0.07f);
 }
 
-/* Street lamps in rows, seen from a hill: each row is a line to its own vanishing point. */
-static void lamp_grid_paint(struct canvas *c, float horizon, struct random *r)
+struct viewpoint {
+    float horizon, height, middle, co, si; /* of the camera; turn of the streets */
+};
+
+/* A lamp at (x, z) on the ground. */
+static void lamp_paint(struct canvas *c, const struct viewpoint *w, float x, float z,
+                       struct rgb light)
 {
-    float aspect = canvas_aspect(c);
-    for (int road = 0; road < 34; road++) {
-        bool across = random_chance(r, 0.45f);
-        float u = aspect * random_range(r, -0.3f, 1.3f),
-              vanish = aspect * random_range(r, 0.2f, 0.8f);
-        float own = random_unit(r), row = 0.10f / (own + 0.06f);
-        struct rgb lamp = rgb_scale(random_chance(r, 0.75f) ? (struct rgb){1.5f, 0.75f, 0.25f}
-                                                            : (struct rgb){1.1f, 1.15f, 1.2f},
-                                    random_range(r, 0.5f, 1.2f));
-        for (int i = 0; i < 70; i++) {
-            float depth = 1 + (float)i * 0.30f,
-                  near = across ? fminf(1 / (1 + row * 3), 1) : 1 / depth;
-            float pu = across ? aspect * (float)i / 70 + 0.02f * random_unit(r)
-                              : mixf(vanish, u + (u - vanish) * 0.6f, near);
-            float pv = horizon + 0.01f + (1.05f - horizon) * near +
-                       (across ? 0.03f * (pu - aspect / 2) * near : 0);
-            canvas_glow(c, pu, pv, 0.0016f + 0.0042f * near, lamp, 1);
+    float px = x * w->co - z * w->si, pz = x * w->si + z * w->co;
+    if (pz < 0.25f)
+        return;
+    float u = w->middle + px / pz * 0.9f, v = w->horizon + w->height / pz;
+    if (v < 1.02f && u > -0.02f && u < canvas_aspect(c) + 0.02f)
+        canvas_glow(c, u, v, 0.0008f + 0.0022f / pz, light, 1);
+}
+
+/* Streets with lamps, and windows between them, from a hill or an airplane. */
+static void lamp_grid_paint(struct canvas *c, const struct viewpoint *w, struct random *r)
+{
+    for (int street = -34; street <= 34; street++) {
+        bool main_street = random_chance(r, 0.25f);
+        struct rgb lamp = random_chance(r, 0.75f) ? (struct rgb){1.6f, 0.78f, 0.25f}
+                                                  : (struct rgb){1.1f, 1.15f, 1.2f};
+        lamp = rgb_scale(lamp, main_street ? 1.5f : 0.6f);
+        float at = 0.27f * ((float)street + 0.3f * random_normal(r));
+        for (int i = -90; i < 90; i++) {
+            float along = 0.105f * (float)i;
+            lamp_paint(c, w, at, along, lamp);
+            if (street % 2 == 0)
+                lamp_paint(c, w, along, at, lamp);
         }
     }
-    for (int i = 0; i < (int)(2600 * aspect); i++) {
-        float near = 1 / (1 + 24 * random_unit(r)), v = horizon + 0.006f + (1.02f - horizon) * near;
+    float aspect = canvas_aspect(c);
+    for (int i = 0; i < (int)(3600 * aspect); i++) { /* the more of them the farther away */
+        float near = random_unit(r) * random_unit(r),
+              v = w->horizon + 0.004f + (1 - w->horizon) * near;
         struct rgb light = {random_range(r, 0.5f, 1.6f), random_range(r, 0.4f, 1.1f),
                             random_range(r, 0.2f, 0.9f)};
-        canvas_glow(c, aspect * random_unit(r), v, 0.0010f + 0.0030f * near,
-                    rgb_scale(light, random_range(r, 0.2f, 1)), 1);
+        canvas_glow(c, aspect * random_unit(r), v, 0.0008f + 0.0022f * near,
+                    rgb_scale(light, 1.1f * powf(random_unit(r), 2)), 1);
     }
 }
 
@@ -154,13 +166,14 @@ void paint_city_above(struct canvas *c, const struct scene *scene)
                 rgb_scale(dark, 0.6f + block),
                 rgb_scale((struct rgb){0.05f, 0.028f, 0.013f}, block * expf(-(v - horizon) * 4)));
         }
-    lamp_grid_paint(c, horizon, &r);
+    float turn = random_range(&r, 0.15f, 1.4f);
+    struct viewpoint view = {horizon, random_range(&r, 0.22f, 0.42f), aspect / 2, cosf(turn),
+                             sinf(turn)};
+    lamp_grid_paint(c, &view, &r);
     if (scene_has(scene, FACT_TOWERS)) {
-        struct skyline line = {random_range(&r, 0.62f, 0.8f), 0.22f, 1, 0.5f, 0.45f, scene->seed};
-        struct light dim = l;
-        for (int i = 0; i < 1; i++)
-            skyline_paint(c, &line, &dim);
-        lamp_grid_paint(c, line.base_v - 0.05f, &r);
+        struct skyline line = {
+            horizon + random_range(&r, 0.05f, 0.2f), 0.14f, 1, 0.45f, 0.62f, scene->seed};
+        skyline_paint(c, &line, &l);
     }
     canvas_bloom(c, 0.10f);
 }

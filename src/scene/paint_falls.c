@@ -18,16 +18,18 @@ static void cliff_paint(struct canvas *c, const struct light *l, const struct ri
         float u = canvas_u(c, x), top = ridge_at(crest, u);
         for (int y = canvas_row(c, top); y < canvas_row(c, bottom_v); y++) {
             float v = ((float)y + 0.5f) / (float)c->height;
-            float strata = noise_fbm(u * 2.5f, v * 15 + 2 * noise_value(u * 3, v, s), 4, 0.55f, s);
-            float cracks = noise_ridged(u * 9 + strata, v * 4.5f, 5, s + 9);
-            float deeper = noise_ridged(u * 9 + strata + 0.06f, v * 4.5f - 0.10f, 5, s + 9);
+            float strata =
+                noise_fbm(u * 2.5f, v * 17 + 1.2f * noise_value(u * 3, v, s), 4, 0.55f, s);
+            float cracks = noise_ridged(u * 8 + 0.35f * strata, v * 5 + 0.5f * strata, 5, s + 9);
+            float deeper = noise_ridged(u * 8 + 0.35f * strata + 0.06f,
+                                        v * 5 + 0.5f * strata - 0.10f, 5, s + 9);
             float lit = clampf(0.36f + 2.4f * (cracks - deeper), 0.03f, 1);
             float green =
                 moss *
                 smoothstepf(0.42f, 0.7f, noise_fbm(u * 5, v * 6, 5, 0.6f, s + 30) + 0.25f * lit);
             struct rgb rock = rgb_scale((struct rgb){0.15f, 0.14f, 0.13f}, 0.35f + 0.9f * strata);
             float leaf = noise_fbm(u * 40, v * 40, 3, 0.6f, s + 50);
-            struct rgb plants = rgb_scale((struct rgb){0.085f, 0.17f, 0.03f}, 0.3f + 1.3f * leaf);
+            struct rgb plants = rgb_scale((struct rgb){0.085f, 0.145f, 0.04f}, 0.3f + 1.3f * leaf);
             struct rgb colour = light_on(l, rgb_mix(rock, plants, green), lit);
             float cover = clampf((v - top) * (float)c->height + 0.5f, 0, 1);
             *canvas_at(c, x, y) = rgb_mix(*canvas_at(c, x, y), colour, cover);
@@ -120,7 +122,14 @@ static void cliff_floor(struct canvas *c, const struct light *l, float v, const 
                                  scene_has(scene, FACT_MOSS) ? (struct rgb){0.10f, 0.14f, 0.05f}
                                                              : (struct rgb){0.17f, 0.16f, 0.14f},
                                  0.45f);
-    struct plain floor = {v, stones, rgb_scale(stones, 0.7f), 0, 0, false, stones};
+    struct plain floor = {v,
+                          stones,
+                          rgb_scale(stones, 0.7f),
+                          0,
+                          scene_has(scene, FACT_MOSS) ? 0.8f : 0.15f,
+                          false,
+                          stones,
+                          0};
     plain_paint(c, &floor, l, scene->seed + 3);
 }
 
@@ -139,6 +148,10 @@ void paint_waterfall(struct canvas *c, const struct scene *scene)
           u = aspect * random_range(&r, 0.34f, 0.66f);
     struct sky sky = sky_of(scene, &l, top + 0.05f);
     sky_paint(c, &sky);
+    if (stars) { /* by a moon behind the viewer */
+        l.ambient = rgb_scale(l.ambient, 3.2f);
+        l.sun = rgb_scale(l.sun, 4);
+    }
     if (stars)
         night_sky_paint(c, scene, top + 0.1f, 1);
     if (land)
@@ -179,7 +192,8 @@ void paint_waterfall(struct canvas *c, const struct scene *scene)
                                0.2f,
                                0.8f,
                                scene_has(scene, FACT_FLOWERS),
-                               light_on(&l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f)};
+                               light_on(&l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f),
+                               0};
         plain_paint(c, &meadow, &l, scene->seed);
         struct torrent stream = {bottom,
                                  u,
@@ -227,6 +241,30 @@ void paint_waterfall(struct canvas *c, const struct scene *scene)
                             rgb_scale(leaf, 0.8f), &r);
 }
 
+/* Stones along both edges of a river, bushes behind them. */
+static void banks_paint(struct canvas *c, const struct scene *scene, const struct light *l,
+                        const struct torrent *w, struct rgb leaf, struct random *r)
+{
+    float moss = scene_has(scene, FACT_MOSS) ? 0.8f : 0.2f;
+    for (int i = 0; i < 56; i++) {
+        float near = (float)(i / 2) / 28, side = i % 2 ? 1 : -1,
+              v = mixf(w->horizon_v, 1.02f, near);
+        float middle = w->middle + w->bend * sinf(3.2f * (1 - near)) * (1 - near);
+        float edge = mixf(w->far_width, w->near_width, powf(near, 1.15f)) / 2,
+              size = (0.018f + 0.085f * near);
+        float out = edge * random_range(r, 0.96f, 1.1f) + size * random_range(r, 1.0f, 3.4f);
+        for (int k = 0; k < 14; k++) {
+            struct rgb tone = rgb_scale(leaf, random_range(r, 0.25f, 1.0f));
+            canvas_ellipse(c, middle + side * (out + size * random_normal(r)),
+                           v - size * 0.6f * random_unit(r), size * random_range(r, 0.25f, 0.6f),
+                           size * random_range(r, 0.15f, 0.4f), 0.5f, tone, 0.9f);
+        }
+        boulder_paint(c, l, middle + side * edge * random_range(r, 0.86f, 1.04f), v,
+                      size * random_range(r, 0.5f, 1.2f), (struct rgb){0.17f, 0.16f, 0.15f}, moss,
+                      random_bits(r));
+    }
+}
+
 void paint_rapids(struct canvas *c, const struct scene *scene)
 {
     struct random r = random_new(scene->seed, 132);
@@ -257,7 +295,7 @@ void paint_rapids(struct canvas *c, const struct scene *scene)
                             u,
                             random_range(&r, -0.35f, 0.35f),
                             0.16f,
-                            aspect * random_range(&r, 0.85f, 1.15f),
+                            aspect * random_range(&r, 0.95f, 1.4f),
                             random_range(&r, 0.75f, 1),
                             light_on(&l, (struct rgb){0.03f, 0.13f, 0.15f}, 0.5f),
                             white_water(&l),
@@ -277,7 +315,31 @@ void paint_rapids(struct canvas *c, const struct scene *scene)
                            size * random_range(&r, 0.1f, 0.35f),
                            size * random_range(&r, 0.03f, 0.08f), 0.9f, white, 0.5f);
     }
-    bank_boulders(c, scene, &l, horizon + 0.06f, 14, u, aspect * 0.42f, &r);
+    banks_paint(c, scene, &l, &river, leaf, &r);
+}
+
+/* One of a cascade's streams: it falls, slides aside on a ledge, and falls again. */
+static void strand_paint(struct canvas *c, const struct light *l, float u, float v, float width,
+                         float moss, struct random *r)
+{
+    struct rgb white = white_water(l);
+    while (v < 0.93f) {
+        float drop = random_range(r, 0.06f, 0.24f), aside = 0.05f * random_normal(r);
+        struct fall fall = {
+            u, v, fminf(v + drop, 1), width, width * random_range(r, 1.15f, 1.6f), random_bits(r)};
+        fall_paint(c, &fall, white, 0.95f);
+        v += drop * 0.94f;
+        for (int i = 0; i < 12; i++)
+            canvas_ellipse(c, u + aside * random_unit(r) + width * 0.5f * random_normal(r),
+                           v + 0.012f * random_unit(r), width * random_range(r, 0.2f, 0.6f),
+                           random_range(r, 0.003f, 0.008f), 0.9f, white, 0.4f);
+        for (int i = 0; i < 3; i++)
+            boulder_paint(c, l, u + width * random_range(r, -1.5f, 1.5f), v + 0.03f,
+                          random_range(r, 0.02f, 0.06f), (struct rgb){0.13f, 0.125f, 0.12f},
+                          moss * 0.9f, random_bits(r));
+        u += aside;
+        width *= random_range(r, 1.0f, 1.25f);
+    }
 }
 
 void paint_cascade(struct canvas *c, const struct scene *scene)
@@ -296,33 +358,13 @@ void paint_cascade(struct canvas *c, const struct scene *scene)
     woods_paint(c, &crest, &woods, scene->seed);
     float moss = scene_has(scene, FACT_MOSS) ? 1 : 0.2f;
     cliff_paint(c, &l, &crest, 1, moss, (uint32_t)random_bits(&r));
-    int steps = 4 + random_below(&r, 2);
-    float spread = aspect * random_range(&r, 0.3f, 0.55f),
+    float spread = aspect * random_range(&r, 0.22f, 0.40f),
           middle = aspect * random_range(&r, 0.42f, 0.58f);
-    for (int i = 0; i < steps; i++) {
-        float t = (float)i / (float)steps, top = 0.14f + 0.72f * t,
-              high = 0.72f / (float)steps * random_range(&r, 0.75f, 0.95f);
-        float half = spread * (0.4f + 0.6f * t) * random_range(&r, 0.8f, 1.15f),
-              mid = middle + spread * 0.25f * random_normal(&r) * 0.5f;
-        int strands = 3 + random_below(&r, 4);
-        for (int k = 0; k < strands; k++) {
-            float u = mid + half * (2 * ((float)k + random_unit(&r)) / (float)strands - 1);
-            struct fall strand = {u,
-                                  top + 0.02f * random_unit(&r),
-                                  top + high,
-                                  random_range(&r, 0.03f, 0.09f),
-                                  random_range(&r, 0.08f, 0.19f),
-                                  random_bits(&r)};
-            fall_paint(c, &strand, white_water(&l), 0.95f);
-        }
-        for (int k = 0; k < 30; k++)
-            canvas_ellipse(c, mid + half * random_normal(&r) * 0.6f,
-                           top + high + 0.01f * random_normal(&r), random_range(&r, 0.02f, 0.07f),
-                           random_range(&r, 0.003f, 0.010f), 0.9f, white_water(&l), 0.35f);
-        for (int k = 0; k < 6; k++)
-            boulder_paint(c, &l, mid + half * random_range(&r, -1.3f, 1.3f), top + high + 0.03f,
-                          random_range(&r, 0.025f, 0.075f), (struct rgb){0.13f, 0.125f, 0.12f},
-                          moss * 0.9f, random_bits(&r));
+    int strands = 5 + random_below(&r, 4);
+    for (int k = 0; k < strands; k++) {
+        float u = middle + spread * random_range(&r, -0.8f, 0.8f),
+              v = 0.10f + 0.10f * random_unit(&r);
+        strand_paint(c, &l, u, v, random_range(&r, 0.04f, 0.11f), moss, &r);
     }
     bank_boulders(c, scene, &l, 0.84f, 9, middle, spread * 0.5f, &r);
 }

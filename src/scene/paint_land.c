@@ -14,8 +14,8 @@ static struct rgb green_of(const struct scene *scene, struct random *r)
 {
     if (scene_has(scene, FACT_AUTUMN))
         return (struct rgb){random_range(r, 0.34f, 0.50f), random_range(r, 0.18f, 0.26f), 0.035f};
-    return (struct rgb){random_range(r, 0.10f, 0.20f), random_range(r, 0.26f, 0.38f),
-                        random_range(r, 0.035f, 0.08f)};
+    return (struct rgb){random_range(r, 0.11f, 0.19f), random_range(r, 0.185f, 0.255f),
+                        random_range(r, 0.045f, 0.08f)};
 }
 
 static struct rgb flower_of(const struct scene *scene)
@@ -43,14 +43,14 @@ static void far_peaks(struct canvas *c, const struct scene *scene, const struct 
                        random_range(&r, 0.18f, 0.24f)};
     for (int i = 0; i < 2; i++) {
         struct ridge ridge = {base - 0.06f + 0.09f * (float)i,
-                              grandeur * random_range(&r, 0.13f, 0.22f) * (i ? 0.6f : 1),
+                              grandeur * random_range(&r, 0.19f, 0.29f) * (i ? 0.55f : 1),
                               random_range(&r, 0.9f, 1.7f), true, (uint32_t)random_bits(&r)};
         struct ground g = {rgb_scale(rock, 0.8f),
                            rock,
                            1,
                            1 + 0.3f * (float)i,
                            (scene_has(scene, FACT_FOG) ? 0.55f : 0.34f) - 0.16f * (float)i,
-                           scene_has(scene, FACT_SNOW) ? ridge.base - 0.03f : 0};
+                           scene_has(scene, FACT_SNOW) ? ridge.base - 0.12f * ridge.amplitude : 0};
         ridge_paint(c, &ridge, &g, l, base + 0.2f);
         if (scene_has(scene, FACT_FOG))
             fog_paint(c, base + 0.02f + 0.08f * (float)i, 0.06f, l->haze, 0.9f, random_bits(&r));
@@ -109,7 +109,8 @@ void paint_mountains(struct canvas *c, const struct scene *scene)
                            0.2f,
                            scene_has(scene, FACT_FLOWERS) ? 1 : random_range(&r, 0, 0.7f),
                            scene_has(scene, FACT_FLOWERS),
-                           light_on(&l, flower_of(scene), 0.7f)};
+                           light_on(&l, flower_of(scene), 0.7f),
+                           0.5f};
     plain_paint(c, &meadow, &l, scene->seed);
     if (scene_has(scene, FACT_FOREST)) {
         near_woods(c, scene, &l, base + random_range(&r, 0.16f, 0.24f),
@@ -153,7 +154,7 @@ void paint_hills(struct canvas *c, const struct scene *scene)
         return;
     struct rgb lit = light_on(&l, green, 0.7f);
     struct plain field = {
-        base + 0.30f, lit, lit, 0.2f, 1.6f, true, light_on(&l, flower_of(scene), 0.8f)};
+        base + 0.30f, lit, lit, 0.2f, 1.6f, true, light_on(&l, flower_of(scene), 0.8f), 0};
     plain_paint(c, &field, &l, scene->seed);
 }
 
@@ -201,10 +202,11 @@ void paint_valley(struct canvas *c, const struct scene *scene)
                           0.3f,
                           random_range(&r, 0.3f, 1),
                           scene_has(scene, FACT_FLOWERS),
-                          light_on(&l, flower_of(scene), 0.7f)};
+                          light_on(&l, flower_of(scene), 0.7f),
+                          0.5f};
     plain_paint(c, &floor, &l, scene->seed);
     /* The river takes its colour from the sky overhead. */
-    struct rgb sheen = rgb_mix(l.horizon, l.zenith, 0.5f);
+    struct rgb sheen = rgb_mix(rgb_scale(l.horizon, 0.45f), l.zenith, 0.62f);
     struct torrent river = {base + 0.065f,
                             canvas_aspect(c) * random_range(&r, 0.35f, 0.65f),
                             random_range(&r, 0.2f, 0.5f) * (random_chance(&r, 0.5f) ? 1 : -1),
@@ -234,11 +236,13 @@ static void mesa_paint(struct canvas *c, const struct light *l, float u, float b
     for (int x = canvas_column(c, u - width); x < canvas_column(c, u + width); x++) {
         float pu = canvas_u(c, x), d = fabsf(pu - u) / width;
         float rough = 0.06f * (noise_fbm(pu * 14, 1, 4, 0.6f, s) - 0.5f);
-        float profile = d < 0.62f ? 1 : powf(clampf((1 - d) / 0.38f, 0, 1), 0.6f) * 0.86f;
+        float wall = 1 - smoothstepf(0.50f, 0.60f, d + rough * 2),
+              talus = 0.45f * clampf((1 - d) / 0.45f, 0, 1);
+        float profile = fmaxf(wall, talus);
         float top = base - height * (profile + rough);
         for (int y = canvas_row(c, top); y < canvas_row(c, base + 0.03f); y++) {
             float v = ((float)y + 0.5f) / (float)c->height;
-            float layer = noise_fbm(1.5f + pu * 0.8f, v * 34 + pu, 3, 0.5f, s + 4);
+            float layer = noise_fbm(1.5f + pu * 0.8f, v * 46 + pu, 4, 0.6f, s + 4);
             float flute = noise_ridged(pu * 26, v * 3, 3, s + 8);
             float side = clampf(0.5f + (pu - u) / width * (l->sun_u > u ? 0.6f : -0.6f) +
                                     0.5f * (flute - 0.5f),
@@ -276,11 +280,11 @@ void paint_canyon(struct canvas *c, const struct scene *scene)
     for (int i = 0; i < 5; i++) {
         float t = (float)i / 4;
         mesa_paint(c, &l, aspect * random_range(&r, 0, 1), base + 0.05f * t,
-                   random_range(&r, 0.08f, 0.3f) * (0.6f + 0.6f * t),
-                   random_range(&r, 0.12f, 0.34f) * (0.6f + 0.5f * t), 0.45f * (1 - t),
+                   random_range(&r, 0.14f, 0.5f) * (0.6f + 0.6f * t),
+                   random_range(&r, 0.09f, 0.26f) * (0.6f + 0.5f * t), 0.45f * (1 - t),
                    (uint32_t)random_bits(&r));
     }
-    struct plain desert = {base + 0.035f, sand, rgb_scale(sand, 0.8f), 0.5f, 0, false, sand};
+    struct plain desert = {base + 0.035f, sand, rgb_scale(sand, 0.8f), 0.5f, 0, false, sand, 0.4f};
     plain_paint(c, &desert, &l, scene->seed);
     for (int i = 0; i < 40; i++) {
         float near = sqrtf(random_unit(&r)), v = mixf(base + 0.06f, 1, near);

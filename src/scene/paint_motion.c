@@ -46,7 +46,8 @@ void paint_traffic(struct canvas *c, const struct scene *scene)
         0.3f,
         0,
         false,
-        l.ambient};
+        l.ambient,
+        0};
     plain_paint(c, &verge, &l, scene->seed);
     bool curve = scene_has(scene, FACT_CURVE);
     struct road road = {aspect * random_range(&r, 0.25f, 0.75f),
@@ -179,20 +180,23 @@ void paint_train(struct canvas *c, const struct scene *scene)
             float u = canvas_u(c, x), v = ((float)y + 0.5f) / (float)c->height;
             float near = (u - vanish_u) / (far - vanish_u),
                   up = (vanish_v - v) / fmaxf(near, 0.02f);
-            struct rgb hall = inside ? (struct rgb){0.10f, 0.095f, 0.085f}
+            struct rgb hall = inside ? (struct rgb){0.045f, 0.043f, 0.040f}
                                      : rgb_mix(l.horizon, l.zenith, clampf(up, 0, 1));
-            struct rgb floor =
-                rgb_scale((struct rgb){0.20f, 0.19f, 0.18f}, inside ? 0.8f : 0.5f + l.ambient.g);
+            struct rgb floor = rgb_scale(
+                (struct rgb){0.15f, 0.145f, 0.14f},
+                (inside ? 0.45f : 0.4f + l.ambient.g) *
+                    (0.55f + 0.9f * noise_value(u * 3, 1 / (v - vanish_v + 0.05f), s + 30)));
             struct rgb colour = v < vanish_v ? hall : floor;
             if (near > 0 && up < 0.62f &&
                 up > -0.46f) { /* the train: bands drawn out by its speed */
                 float band = noise_fbm(up * 22, 0.1f + near * 0.25f, 3, 0.6f, s);
                 float smear = noise_fbm(up * 70, near * 0.8f, 3, 0.6f, s + 5);
-                colour = rgb_scale(paint, 0.25f + 0.8f * band + 0.3f * smear);
+                colour = rgb_scale(paint, 0.06f + 0.9f * band * band + 0.25f * smear);
                 if (up > 0.02f && up < 0.34f) {
                     float pane = 0.45f + 0.65f * noise_value(1 / (near + 0.1f) * 2.4f, 3, s + 9);
-                    colour = rgb_scale((struct rgb){1.0f, 0.86f, 0.60f},
-                                       pane * (0.5f + 0.6f * smear) * (inside ? 1.0f : 0.7f));
+                    colour =
+                        rgb_scale((struct rgb){1.0f, 0.86f, 0.60f},
+                                  pane * pane * (0.25f + 0.75f * smear) * (inside ? 0.9f : 0.45f));
                 }
                 if (fabsf(up - 0.52f) < 0.03f)
                     colour = (struct rgb){1.1f, 1.05f, 0.95f};
@@ -222,7 +226,8 @@ void paint_sparks(struct canvas *c, const struct scene *scene)
                            0.2f,
                            0,
                            false,
-                           l.haze};
+                           l.haze,
+                           0};
     plain_paint(c, &ground, &l, scene->seed);
     float cu = aspect * random_range(&r, 0.35f, 0.65f), radius = random_range(&r, 0.15f, 0.24f);
     float cv = base + 0.05f - radius;
@@ -316,7 +321,7 @@ void paint_moved_trees(struct canvas *c, const struct scene *scene)
         canvas_ellipse(c, u, v, size, size, 0.7f, tone, 0.8f);
     }
     struct rgb moss = light_on(&l, rgb_scale(leaves, 0.5f), 0.4f);
-    struct plain floor = {0.74f, moss, rgb_scale(moss, 0.7f), 0.3f, 0, false, moss};
+    struct plain floor = {0.74f, moss, rgb_scale(moss, 0.7f), 0.3f, 0, false, moss, 0};
     plain_paint(c, &floor, &l, scene->seed);
     int trunks = 9 + random_below(&r, 14);
     for (int i = 0; i < trunks; i++) {

@@ -91,8 +91,11 @@ static void foreground(struct canvas *c, const struct scene *scene, const struct
     struct rgb earth = rgb_scale(l->ambient, 0.45f);
     if (scene_has(scene, FACT_DUNES))
         earth = (struct rgb){0.020f, 0.016f, 0.013f};
-    struct plain plain = {base_v + 0.05f, earth, rgb_scale(earth, 0.8f), 0.3f, 0, false, earth};
-    plain_paint(c, &plain, l, scene->seed);
+    struct light dim = *l;
+    dim.haze = rgb_scale(earth, 0.8f);
+    struct plain plain = {base_v + 0.05f, earth, rgb_scale(earth, 0.8f), 0.3f, 0.7f, false,
+                          earth,          0};
+    plain_paint(c, &plain, &dim, scene->seed);
     if (scene_has(scene, FACT_LONE_TREE))
         leaf_tree_paint(c, canvas_aspect(c) * random_range(&r, 0.25f, 0.75f), base_v + 0.12f,
                         random_range(&r, 0.28f, 0.45f), (struct rgb){0.003f, 0.003f, 0.004f},

@@ -51,6 +51,8 @@ static struct light open_water(struct canvas *c, const struct scene *scene, floa
                        rock, 1);
         }
     }
+    if (scene_has(scene, FACT_MOUNTAINS))
+        backdrop_paint(c, scene, &l, horizon - 0.03f, 0.1f);
     if (scene_has(scene, FACT_CITY_LIGHTS)) {
         sky_glow_paint(c, horizon, 0.10f, (struct rgb){1, 0.6f, 0.4f});
         struct skyline line = {horizon,    random_range(&r, 0.07f, 0.13f), 0.6f, 0.5f, 0.62f,
@@ -186,8 +188,6 @@ void paint_coast(struct canvas *c, const struct scene *scene)
     struct random r = random_new(scene->seed, 125);
     float horizon = random_range(&r, 0.40f, 0.55f);
     struct light l = open_water(c, scene, horizon);
-    if (scene_has(scene, FACT_MOUNTAINS))
-        backdrop_paint(c, scene, &l, horizon - 0.03f, 0.1f);
     if (scene_has(scene, FACT_CLIFF) || scene_has(scene, FACT_LIGHTHOUSE) ||
         scene_has(scene, FACT_HILLS))
         headland_paint(c, scene, &l, horizon, &r);

@@ -27,17 +27,17 @@ static float star_flux(struct random *r)
 static void star(struct canvas *c, float u, float v, struct random *r, float bottom_v)
 {
     float flux = star_flux(r);
-    float radius = 0.00085f + 0.00035f * fminf(flux, 4);
-    struct rgb light = rgb_scale(star_colour(r), fminf(flux, 3.5f) * 1.25f);
+    float radius = 0.00062f + 0.00022f * fminf(flux, 4);
+    struct rgb light = rgb_scale(star_colour(r), fminf(flux, 3.5f) * 2.0f);
     canvas_glow(c, u, v, radius, light, bottom_v);
     if (flux > 2.2f)
-        canvas_glow(c, u, v, radius * 4, rgb_scale(light, 0.08f), bottom_v);
+        canvas_glow(c, u, v, radius * 4, rgb_scale(light, 0.035f), bottom_v);
 }
 
 void stars_paint(struct canvas *c, uint64_t seed, float density, float bottom_v)
 {
     struct random r = random_new(seed, 21);
-    int count = (int)(2600 * density * canvas_aspect(c) * bottom_v);
+    int count = (int)(4200 * density * canvas_aspect(c) * bottom_v);
     for (int i = 0; i < count; i++)
         star(c, random_unit(&r) * canvas_aspect(c), random_unit(&r) * bottom_v, &r, bottom_v);
 }
@@ -55,7 +55,7 @@ static struct rgb band_light(const struct band *b, float u, float v)
     float wobble = 0.09f * (noise_fbm(along * 2.2f, 4.0f, 3, 0.5f, b->seed + 9) - 0.5f);
     across += wobble;
     float core = expf(-along * along * 2.2f);
-    float width = 0.085f + 0.07f * core;
+    float width = 0.060f + 0.062f * core;
     float profile = expf(-across * across / (width * width));
     float halo = expf(-across * across / (6 * width * width));
     if (halo < 0.01f)
@@ -63,16 +63,16 @@ static struct rgb band_light(const struct band *b, float u, float v)
     float cloud = noise_fbm(u * 7, v * 7, 5, 0.58f, b->seed);
     float fine = noise_fbm(u * 26, v * 26, 3, 0.6f, b->seed + 40);
     float lane = noise_ridged(along * 3.1f + 5, across * 8, 4, b->seed + 80);
-    float dust = smoothstepf(0.42f, 0.78f, lane) * expf(-across * across / (0.35f * width * width));
-    float light = profile * (0.25f + 1.5f * cloud * cloud) * (0.6f + 0.8f * fine);
-    light *= (0.55f + 0.9f * core) * (1 - 0.82f * dust);
+    float dust = smoothstepf(0.40f, 0.66f, lane) * expf(-across * across / (0.35f * width * width));
+    float light = profile * (0.12f + 1.9f * cloud * cloud * cloud) * (0.5f + 1.0f * fine);
+    light *= (0.55f + 0.9f * core) * (1 - 0.93f * dust);
     struct rgb cool = {0.052f, 0.064f, 0.105f}, warm = {0.150f, 0.108f, 0.085f};
     struct rgb colour = rgb_mix(cool, warm, clampf(core * 1.1f * profile, 0, 1));
     struct rgb rose = {0.11f, 0.035f, 0.06f}; /* hydrogen */
     float nebula = smoothstepf(0.66f, 0.86f, noise_fbm(u * 9 + 3, v * 9, 3, 0.5f, b->seed + 120));
     struct rgb sum = rgb_scale(colour, 1.9f * light);
     sum = rgb_add(sum, rgb_scale(rose, nebula * profile));
-    return rgb_add(sum, rgb_scale(cool, 0.22f * halo));
+    return rgb_add(sum, rgb_scale(cool, 0.12f * halo));
 }
 
 void milky_way_paint(struct canvas *c, uint64_t seed, float u, float v, float tilt, float strength)
@@ -86,9 +86,9 @@ void milky_way_paint(struct canvas *c, uint64_t seed, float u, float v, float ti
             struct rgb *pixel = canvas_at(c, x, y);
             *pixel = rgb_add(*pixel, rgb_scale(light, strength));
         }
-    int count = (int)(2400 * strength);
+    int count = (int)(4200 * strength);
     for (int i = 0; i < count; i++) { /* more stars within the band */
-        float along = random_range(&r, -1.3f, 1.3f), across = 0.10f * random_normal(&r);
+        float along = random_range(&r, -1.3f, 1.3f), across = 0.075f * random_normal(&r);
         star(c, u + along * b.co - across * b.si, v + along * b.si + across * b.co, &r, 1);
     }
 }
@@ -107,11 +107,11 @@ void star_trails_paint(struct canvas *c, uint64_t seed, float pole_u, float pole
 {
     struct random r = random_new(seed, 23);
     float reach = canvas_aspect(c) + 0.6f;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 620; i++) {
         float radius = reach * sqrtf(random_unit(&r) * 0.98f + 0.0002f);
         float flux = fminf(0.10f * powf(random_unit(&r) + 0.002f, -0.6f), 1.5f);
         float arc[2] = {random_range(&r, 0, 6.2832f), sweep};
-        trail(c, pole_u, pole_v, radius, arc, 0.0016f + 0.0009f * flux,
+        trail(c, pole_u, pole_v, radius, arc, 0.0011f + 0.0007f * flux,
               rgb_scale(star_colour(&r), flux));
     }
 }
@@ -157,8 +157,8 @@ void meteor_paint(struct canvas *c, uint64_t seed, float bottom_v)
 void moon_paint(struct canvas *c, float u, float v, float radius, float phase, uint64_t seed)
 {
     struct rgb light = {1.35f, 1.28f, 1.12f};
-    canvas_glow(c, u, v, radius * 5, rgb_scale(light, 0.10f), 1);
-    canvas_glow(c, u, v, radius * 2, rgb_scale(light, 0.22f), 1);
+    canvas_glow(c, u, v, radius * 5, rgb_scale(light, 0.025f), 1);
+    canvas_glow(c, u, v, radius * 2, rgb_scale(light, 0.07f), 1);
     int y0 = canvas_row(c, v - radius), y1 = canvas_row(c, v + radius) + 1;
     int x0 = canvas_column(c, u - radius), x1 = canvas_column(c, u + radius) + 1;
     for (int y = y0; y < y1 && y < c->height; y++)

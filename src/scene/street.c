@@ -44,7 +44,7 @@ static void sign_paint(struct canvas *c, const struct street *s, int side, float
                         gu + g * random_range(r, -1, 1), gv + g * random_range(r, -1, 1),
                         fmaxf(0.25f * g, 0.0012f), letter, 1);
     }
-    canvas_glow(c, u0 + wide / 2, v, size * 0.75f, rgb_scale(light, 0.22f), 1);
+    canvas_glow(c, u0 + wide / 2, v, size * 0.6f, rgb_scale(light, 0.045f), 1);
 }
 
 static struct rgb wall_light(const struct street *s, float near, float up, int side, uint32_t seed)
@@ -62,7 +62,7 @@ static struct rgb wall_light(const struct street *s, float near, float up, int s
     if (cell_y < 1 && fy > 0.1f) { /* shop windows */
         struct rgb shop = {1.0f, 0.82f, 0.52f};
         float on = noise_cell((int)floorf(bay / 3), 0, seed + 19);
-        return rgb_scale(shop, on > 0.3f ? 0.25f + 0.75f * on : 0.05f);
+        return rgb_scale(shop, on > 0.3f ? (0.04f + 0.30f * on) * (0.5f + 0.5f * fx) : 0.02f);
     }
     if (glass && chance > 0.68f)
         return rgb_scale((struct rgb){1.1f, 0.74f, 0.38f}, 0.25f + chance * 0.5f);
@@ -149,8 +149,8 @@ static void road_place(const struct road *w, float near, float across, float *u,
 {
     float p = near * near; /* evenly spaced steps crowd in the distance */
     *v = mixf(w->vanish_v, 1.06f, p);
-    float middle =
-        mixf(w->vanish_u, w->near_u, p) + w->bend * sinf(3.1416f * sqrtf(near)) * (1 - p);
+    float middle = mixf(w->vanish_u, w->near_u, p) +
+                   w->bend * (3.2f * p * (1 - p) + 0.5f * sinf(6.2832f * p) * (1 - p));
     *u = middle + across * w->near_width * 0.5f * (p + 0.004f);
 }
 
@@ -209,7 +209,7 @@ void road_cars_paint(struct canvas *c, const struct road *w, int count)
         canvas_ellipse(c, u, v - size * 0.7f, size * 2.1f, size * 1.1f, 0.3f,
                        (struct rgb){0.012f, 0.012f, 0.014f}, 1);
         for (int k = -1; k <= 1; k += 2) {
-            canvas_glow(c, u + (float)k * size * 1.4f, v - size * 0.6f, size * 0.28f, light, 1);
+            canvas_glow(c, u + (float)k * size * 1.4f, v - size * 0.6f, size * 0.15f, light, 1);
             canvas_glow(c, u + (float)k * size * 1.4f, v - size * 0.6f, size * 1.3f,
                         rgb_scale(light, 0.14f), 1);
         }

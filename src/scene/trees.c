@@ -40,15 +40,21 @@ void leaf_tree_paint(struct canvas *c, float u, float base_v, float height, stru
         canvas_line(c, u, base_v - height * 0.32f, u + crown * 0.8f * random_normal(r) * 0.5f,
                     middle - crown * 0.4f * random_unit(r), height * 0.02f, rgb_scale(dark, 0.5f),
                     1);
-    int clumps = 70;
+    float lobe_u[5], lobe_v[5];
+    for (int i = 0; i < 5; i++) {
+        lobe_u[i] = crown * 0.75f * random_range(r, -1, 1);
+        lobe_v[i] = crown * (0.55f * random_range(r, -1, 1) - 0.1f);
+    }
+    int clumps = height * (float)c->height > 40 ? 170 : 60;
     for (int i = 0; i < clumps; i++) {
         float t = (float)i / (float)clumps; /* dark ones first, light on top */
-        float a = random_range(r, 0, 6.2832f), d = crown * sqrtf(random_unit(r));
-        float du = d * cosf(a) * 1.15f, dv = d * sinf(a) * 0.85f - crown * 0.12f * t;
-        float lit = clampf(0.15f + 0.55f * t + 0.5f * (-dv / crown) * t, 0, 1);
-        struct rgb colour = rgb_scale(rgb_mix(dark, light, lit), random_range(r, 0.8f, 1.15f));
-        float size = crown * random_range(r, 0.13f, 0.26f);
-        canvas_ellipse(c, u + du, middle + dv, size, size * 0.8f, 0.45f, colour, 0.92f);
+        int lobe = random_below(r, 5);
+        float du = lobe_u[lobe] + crown * 0.26f * random_normal(r);
+        float dv = lobe_v[lobe] + crown * 0.22f * random_normal(r) - crown * 0.12f * t;
+        float lit = clampf(0.10f + 0.5f * t + 0.45f * (-dv / crown) * t, 0, 1);
+        struct rgb colour = rgb_scale(rgb_mix(dark, light, lit), random_range(r, 0.7f, 1.2f));
+        float size = crown * random_range(r, 0.07f, 0.16f) * (clumps > 100 ? 0.8f : 1.5f);
+        canvas_ellipse(c, u + du, middle + dv, size, size * 0.7f, 0.4f, colour, 0.9f);
     }
 }
 
