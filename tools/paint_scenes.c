@@ -31,7 +31,7 @@ struct square {
 static enum status paint_square(struct square *s, int side, struct err *err)
 {
     int width, height;
-    int enlarged = s->scene.seed % 2 ? ENLARGED : ENLARGED - 1;
+    int enlarged = s->scene.seed % 4 ? ENLARGED - 1 : ENLARGED;
     scene_size(&s->scene, side * enlarged, &width, &height);
     uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
     if (!rgb)

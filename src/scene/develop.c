@@ -9,33 +9,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAPS = 28 };
+enum { TAPS_MIN = 4, TAPS_MAX = 28 };
 
-static struct rgb sample_along(const struct canvas *c, const struct motion *m, float u, float v,
-                               float jitter)
+/* As many samples as the longest way has pixels, within reason. */
+static int count_taps(const struct canvas *c, const struct motion *m)
+{
+    float size = canvas_aspect(c) + 1;
+    float way = fabsf(m->du) + fabsf(m->dv) + (fabsf(m->zoom) + fabsf(m->turn)) * size / 2;
+    return (int)clampf(way * (float)c->height, TAPS_MIN, TAPS_MAX);
+}
+
+struct tap {
+    float co, si, du, dv; /* turn and scale, then shift */
+};
+
+static struct rgb sample_along(const struct canvas *c, const struct motion *m, const struct tap *taps,
+                               int count, float u, float v, float jitter)
 {
     struct rgb sum = {0, 0, 0};
     float ru = u - m->centre_u, rv = v - m->centre_v;
-    for (int i = 0; i < TAPS; i++) {
-        float t = ((float)i + jitter) / TAPS - 0.5f;
-        float angle = m->turn * t, scale = 1 + m->zoom * t;
-        float co = scale * cosf(angle), si = scale * sinf(angle);
-        float su = m->centre_u + co * ru - si * rv + m->du * t;
-        float sv = m->centre_v + si * ru + co * rv + m->dv * t;
+    float shift_u = jitter * m->du / (float)count, shift_v = jitter * m->dv / (float)count;
+    for (int i = 0; i < count; i++) {
+        const struct tap *t = &taps[i];
+        float su = m->centre_u + t->co * ru - t->si * rv + t->du + shift_u;
+        float sv = m->centre_v + t->si * ru + t->co * rv + t->dv + shift_v;
         sum = rgb_add(sum, canvas_sample(c, su, sv));
     }
-    return rgb_scale(sum, 1.0f / TAPS);
+    return rgb_scale(sum, 1.0f / (float)count);
 }
 
 void canvas_motion_blur(struct canvas *c, const struct motion *m)
 {
-    int y0 = canvas_row(c, m->v0), y1 = canvas_row(c, m->v1);
+    struct tap taps[TAPS_MAX];
+    int count = count_taps(c, m), y0 = canvas_row(c, m->v0), y1 = canvas_row(c, m->v1);
+    for (int i = 0; i < count; i++) {
+        float t = ((float)i + 0.5f) / (float)count - 0.5f, scale = 1 + m->zoom * t;
+        taps[i] = (struct tap){scale * cosf(m->turn * t), scale * sinf(m->turn * t), m->du * t,
+                               m->dv * t};
+    }
     for (int y = y0; y < y1; y++)
         for (int x = 0; x < c->width; x++) {
             uint64_t h = random_mix((uint64_t)y << 32 | (uint64_t)x);
+            float v = ((float)y + 0.5f) / (float)c->height, jitter = (float)(h >> 40) * 0x1p-24f;
             c->spare[(long)y * c->width + x] =
-                sample_along(c, m, canvas_u(c, x), ((float)y + 0.5f) / (float)c->height,
-                             (float)(h >> 40) * 0x1p-24f);
+                sample_along(c, m, taps, count, canvas_u(c, x), v, jitter - 0.5f);
         }
     if (y1 > y0)
         memcpy(c->pixels + (long)y0 * c->width, c->spare + (long)y0 * c->width,

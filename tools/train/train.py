@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Trains the demonstration model on painted scenes. See docs/demo.md.
 
-    paint-scenes squares DATA/train 1 COUNT 96
     paint-scenes squares DATA/held 1000000001 900 96
+    paint-scenes squares DATA/train 1 16384 96      (may run beside the training)
     train.py DATA OUT
 
 Everything is drawn from --seed and the number of the step, so a run that was stopped goes on from
@@ -40,8 +40,8 @@ TOLD_KIND, TOLD_HOUR, TOLD_CATEGORY = 1 << 62, 1 << 63, 52
 def config(vocabulary):
     return {
         "model_cfg": {
-            "embed_dim": 160,
-            "vision_cfg": {"image_size": SIDE, "patch_size": 12, "width": 192, "head_width": 32, "layers": 6},
+            "embed_dim": 128,
+            "vision_cfg": {"image_size": SIDE, "patch_size": 12, "width": 160, "head_width": 32, "layers": 6},
             "text_cfg": {"context_length": 32, "vocab_size": vocabulary, "width": 128, "heads": 4, "layers": 3},
         },
         "preprocess_cfg": {"mean": MEAN.flatten().tolist(), "std": STD.flatten().tolist(), "interpolation": "bicubic", "resize_mode": "shortest"},
@@ -58,23 +58,41 @@ def load_prompts():
 
 
 class Scenes:
-    """Pictures and captions of a data set, less the captions that are prompts of the default categories."""
+    """Pictures and captions of a data set that may still be growing, less the captions that are prompts
+    of the default categories."""
 
-    def __init__(self, base, prompts):
-        forbidden = {plain(p) for list_ in prompts.values() for p in list_}
-        with open(base + ".jsonl") as file:
-            self.lines = [json.loads(line) for line in file]
-        self.pixels = np.memmap(base + ".rgb", np.uint8, "r").reshape(-1, SIDE, SIDE, 3)
-        assert len(self.pixels) == len(self.lines)
-        self.removed = 0
-        for line in self.lines:
-            kept = [(c, t) for c, t in zip(line["captions"], line["told"]) if plain(c) not in forbidden]
+    HOURS = ["night", "dusk", "sunset", "dawn", "golden", "day", "overcast", "storm"]
+
+    def __init__(self, base, prompts, count):
+        self.base, self.forbidden = base, {plain(p) for list_ in prompts.values() for p in list_}
+        self.lines, self.removed, self.kinds = [], 0, None
+        self.need(count)
+
+    def need(self, count):
+        """Waits for that many pictures."""
+        while len(self.lines) < count:
+            if not os.path.exists(self.base + ".jsonl"):
+                time.sleep(5)
+                continue
+            with open(self.base + ".jsonl") as file:
+                lines = [json.loads(line) for line in file if line.endswith("\n")]
+            painted = os.path.getsize(self.base + ".rgb") // (SIDE * SIDE * 3)
+            if min(len(lines), painted) >= count:
+                self.take(lines[: len(lines) if len(lines) <= painted else painted])
+            else:
+                time.sleep(5)
+
+    def take(self, lines):
+        old = len(self.lines)
+        for line in lines[old:]:
+            kept = [(c, t) for c, t in zip(line["captions"], line["told"]) if plain(c) not in self.forbidden]
             self.removed += len(line["captions"]) - len(kept)
             line["captions"], line["told"] = [c for c, _ in kept], [t for _, t in kept]
-        kinds = sorted({line["kind"] for line in self.lines})
-        self.kind = torch.tensor([kinds.index(line["kind"]) for line in self.lines])
-        hours = ["night", "dusk", "sunset", "dawn", "golden", "day", "overcast", "storm"]
-        self.hour = torch.tensor([hours.index(line["hour"]) for line in self.lines])
+        self.lines += lines[old:]
+        self.kinds = self.kinds or sorted({line["kind"] for line in self.lines})
+        self.pixels = np.memmap(self.base + ".rgb", np.uint8, "r")[: len(self.lines) * SIDE * SIDE * 3].reshape(-1, SIDE, SIDE, 3)
+        self.kind = torch.tensor([self.kinds.index(line["kind"]) for line in self.lines])
+        self.hour = torch.tensor([self.HOURS.index(line["hour"]) for line in self.lines])
         self.facts = torch.zeros(len(self.lines), FACTS)
         self.category = torch.zeros(len(self.lines), 6)
         for i, line in enumerate(self.lines):
@@ -111,8 +129,8 @@ class Negatives:
         return self.OPENINGS[random.integers(len(self.OPENINGS))] + thing + self.ENDINGS[random.integers(len(self.ENDINGS))]
 
 
-def learn_tokenizer(scenes, negatives, size):
-    counts = collections.Counter(w for line in scenes.lines for c in line["captions"] for w in bpe.words_of(c))
+def learn_tokenizer(scenes, count, negatives, size):
+    counts = collections.Counter(w for line in scenes.lines[:count] for c in line["captions"] for w in bpe.words_of(c))
     for thing in negatives.things:
         for word in bpe.words_of(thing):
             counts[word] += 20
@@ -154,7 +172,7 @@ class Trainer:
     def __init__(self, args, scenes, held, prompts):
         self.args, self.scenes, self.held, self.prompts = args, scenes, held, prompts
         self.negatives = Negatives()
-        self.merges = learn_tokenizer(scenes, self.negatives, args.merges)
+        self.merges = learn_tokenizer(scenes, args.first, self.negatives, args.merges)
         self.tokenizer = bpe.Tokenizer(self.merges)
         self.config = config(self.tokenizer.size)
         torch.manual_seed(args.seed)
@@ -179,10 +197,10 @@ class Trainer:
 
     def batch(self):
         random = np.random.default_rng([self.args.seed, self.step])
-        n, per_epoch = self.args.batch, len(self.scenes.lines) // self.args.batch
-        epoch = np.random.default_rng([self.args.seed, 1 << 20, self.step // per_epoch]).permutation(len(self.scenes.lines))
-        at = self.step % per_epoch * n
-        own = np.sort(epoch[at : at + n])
+        # More pictures the longer it runs: training can start while they are still being painted.
+        limit = min(self.args.pictures, self.args.first + 16 * self.step)
+        self.scenes.need(limit)
+        own = np.sort(random.choice(limit, self.args.batch, replace=False))
         texts, told = [], []
         for i in own:
             line = self.scenes.lines[i]
@@ -293,7 +311,7 @@ class Trainer:
                  % (self.step, plain_right, (both > 1.5).float().mean(), own_found, graded, cosines[torch.arange(len(own)), own].mean(), nothing.max(1).values.mean(), nothing.max(), self.model.logit_scale.exp()))
 
     def run(self):
-        self.log("%d pictures, %d captions equal to a default prompt removed, vocabulary %d, %.2f million parameters"
+        self.log("%d pictures so far, %d captions equal to a default prompt removed, vocabulary %d, %.2f million parameters"
                  % (len(self.scenes.lines), self.scenes.removed, self.tokenizer.size, sum(p.numel() for p in self.model.parameters()) / 1e6))
         begin, losses = time.time(), []
         while self.step < self.args.steps:
@@ -313,14 +331,14 @@ def main():
     parser = argparse.ArgumentParser(description="Trains fovea's demonstration model.")
     parser.add_argument("data")
     parser.add_argument("out")
-    for name, kind, default in (("seed", int, 1), ("steps", int, 2500), ("batch", int, 256), ("negatives", int, 64), ("merges", int, 1400), ("lr", float, 1e-3), ("warmup", int, 150), ("every", int, 250), ("threads", int, 2)):
+    for name, kind, default in (("seed", int, 1), ("steps", int, 1500), ("first", int, 4096), ("pictures", int, 16384), ("batch", int, 256), ("negatives", int, 64), ("merges", int, 1400), ("lr", float, 1e-3), ("warmup", int, 100), ("every", int, 250), ("threads", int, 2)):
         parser.add_argument("--" + name, type=kind, default=default)
     parser.add_argument("--float32", action="store_true", help="without bfloat16 (slower where the CPU has it)")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     torch.set_num_threads(args.threads)
     prompts = load_prompts()
-    trainer = Trainer(args, Scenes(os.path.join(args.data, "train"), prompts), Scenes(os.path.join(args.data, "held"), prompts), prompts)
+    trainer = Trainer(args, Scenes(os.path.join(args.data, "train"), prompts, args.first), Scenes(os.path.join(args.data, "held"), prompts, 900), prompts)
     trainer.started = time.time()
     trainer.resume()
     trainer.run()
