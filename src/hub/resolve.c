@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "hub/shipped.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -105,6 +106,16 @@ static enum status place_of_tag(struct model_place *out, const char *name, struc
     return status;
 }
 
+static enum status place_of_shipped(struct model_place *out, const char *name, struct err *err)
+{
+    struct str dir = str_new(PLACE_MAX);
+    enum status status = shipped_model(&dir, name, err);
+    if (status == OK)
+        status = set_place(out, str_text(&dir), name, err);
+    str_free(&dir);
+    return status;
+}
+
 enum status model_resolve(struct model_place *out, const char *given, struct err *err)
 {
     *out = (struct model_place){0};
@@ -115,6 +126,8 @@ enum status model_resolve(struct model_place *out, const char *given, struct err
         name = MODEL_DEFAULT;
     if (has_config(name))
         return place_of_dir(out, name, err);
+    if (strcmp(name, MODEL_DEMO) == 0)
+        return place_of_shipped(out, name, err);
     if (strncmp(name, "hf-hub:", 7) == 0)
         return err_set(
             err, ERR_UNSUPPORTED,

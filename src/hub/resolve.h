@@ -4,6 +4,7 @@
  *   a folder        that holds open_clip_config.json and open_clip_model.safetensors
  *   ARCH/tag        "ViT-H-14/dfn5b": the folder ARCH/tag under $FOVEA_MODELS, or under
  *                   fovea/models in the user's cache folder ($XDG_CACHE_HOME, ~/.cache)
+ *   demo            the small model that comes with the program (shipped.h)
  * A folder wins where both exist. Reads nothing but the presence of the config.
  */
 #ifndef FOVEA_HUB_RESOLVE_H

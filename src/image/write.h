@@ -24,14 +24,14 @@ struct image_exif {
 
 struct image_write_options {
     int quality; /* of JPEG and WebP, 1..100 */
-    /* How the picture has to be turned to stand upright: 1, 3, 6 or 8, as EXIF has it. The pixels are
-     * stored turned the other way, so that it shows as given. */
+    /* How the picture has to be turned to stand upright: 1, 3, 6 or 8, as EXIF has it. The pixels
+     * are stored turned the other way, so that it shows as given. */
     int orientation;
     const struct image_exif *exif; /* NULL: none */
 };
 
-/* rgb: [height, width, 3], upright. The format is told by the extension of `path`: jpg, png, webp or
- * tif. Written atomically. On any thread, after image_room_open(). */
+/* rgb: [height, width, 3], upright. The format is told by the extension of `path`: jpg, png, webp
+ * or tif. Written atomically. On any thread, after image_room_open(). */
 MUST_USE enum status image_write(const char *path, const uint8_t *rgb, int width, int height,
                                  const struct image_write_options *, struct err *err);
 

@@ -41,7 +41,7 @@ def config(vocabulary):
     return {
         "model_cfg": {
             "embed_dim": 128,
-            "vision_cfg": {"image_size": SIDE, "patch_size": 12, "width": 160, "head_width": 32, "layers": 6},
+            "vision_cfg": {"image_size": SIDE, "patch_size": 16, "width": 160, "head_width": 32, "layers": 6},
             "text_cfg": {"context_length": 32, "vocab_size": vocabulary, "width": 128, "heads": 4, "layers": 3},
         },
         "preprocess_cfg": {"mean": MEAN.flatten().tolist(), "std": STD.flatten().tolist(), "interpolation": "bicubic", "resize_mode": "shortest"},
@@ -234,9 +234,12 @@ class Trainer:
 
     def train_step(self):
         args = self.args
-        rate = min(1, (self.step + 1) / args.warmup) * 0.5 * (1 + np.cos(np.pi * min(1, self.step / args.steps)))
+        # Warm-up, a plateau, and a quarter of the steps to come down: --steps may still be changed on
+        # the plateau.
+        down = max(0, self.step / args.steps - 0.75) / 0.25
+        rate = min(1, (self.step + 1) / args.warmup) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1, down))))
         for group in self.optimizer.param_groups:
-            group["lr"] = args.lr * max(rate, 0.01 * min(1, (self.step + 1) / args.warmup))
+            group["lr"] = args.lr * rate
         loss, clip = self.loss()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -316,7 +319,7 @@ class Trainer:
         begin, losses = time.time(), []
         while self.step < self.args.steps:
             losses.append(self.train_step())
-            if self.step % 50 == 0:
+            if self.step % 25 == 0:
                 mean = np.mean(losses, 0)
                 self.log("step %d loss %.3f clip %.3f, %.0f pictures/s, %.0f s" % (self.step, mean[0], mean[1], len(losses) * self.args.batch / (time.time() - begin), time.time() - self.started))
                 begin, losses = time.time(), []
