@@ -5,7 +5,7 @@
  *
  * paint-scenes squares OUT SEED COUNT SIDE [MIXED]   OUT.rgb: [COUNT, SIDE, SIDE, 3] bytes, painted
  *                                                    two or three times larger and brought down by
- * the same preprocessing as a photo; OUT.jsonl: a line each paint-scenes sheet OUT.png SEED
+ * the same preprocessing as a photo; OUT.jsonl: a line each paint-scenes sheet OUT.jpg SEED
  * KIND|CATEGORY COLUMNS ROWS SIDE
  *
  * Picture i has the seed SEED + i: picked by no other rule, so runs with ranges that do not overlap
@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "clip/preprocess.h"
 #include "image/image.h"
+#include "image/write.h"
 #include "scene/scene.h"
 
 #include <errno.h>
@@ -169,7 +170,8 @@ static enum status make_sheet(const char *path, uint64_t seed, const char *wante
                    cell + (size_t)y * (size_t)cell_w * 3, (size_t)cell_w * 3);
     }
     if (status == OK)
-        status = image_write_png(path, sheet, width, height, err);
+        status = image_write(path, sheet, width, height,
+                             &(struct image_write_options){.quality = 84}, err);
     free(cell);
     free(sheet);
     return status;
@@ -185,7 +187,7 @@ static enum status run(int argc, char **argv, struct err *err)
                           atoi(argv[6]), atoi(argv[7]), err);
     return err_set(err, ERR_ARGUMENT,
                    "usage: paint-scenes squares OUT SEED COUNT SIDE [MIXED] | "
-                   "sheet OUT.png SEED KIND|CATEGORY|mixed|any COLUMNS ROWS SIDE");
+                   "sheet OUT.jpg SEED KIND|CATEGORY|mixed|any COLUMNS ROWS SIDE");
 }
 
 int main(int argc, char **argv)

@@ -37,7 +37,7 @@ enum { HITS = 3, NOTHING = 1 };
 struct demo_args {
     const char *out, *model;
     int pictures, side, threads;
-    double seed, mixed;
+    double seed, mixed, repeated;
     bool keep, only_pictures;
 };
 
@@ -89,6 +89,14 @@ static const struct option options[] = {
      .min = 0,
      .max = 1,
      .help = "the part of the pictures that belong to two categories"},
+    {.name = "repeated",
+     .kind = OPTION_DOUBLE,
+     .argument = "PART",
+     .offset = offsetof(struct demo_args, repeated),
+     .fallback = "0.08",
+     .min = 0,
+     .max = 1,
+     .help = "the part that nearly repeats another picture"},
     {.name = "model",
      .short_name = 'm',
      .kind = OPTION_STRING,
@@ -199,7 +207,7 @@ static enum status make_pictures(struct work *work, struct err *err)
         .side = args->side,
         .threads = args->threads,
         .mixed = (float)args->mixed,
-        .repeated = 0.08f,
+        .repeated = (float)args->repeated,
         .cancel = &cancelled,
         .on_picture = on_picture,
         .context = work,

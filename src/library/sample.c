@@ -121,7 +121,7 @@ static void plan_original(struct picture *p, const struct sample_options *how, s
     p->quality = 86 + random_below(&r, 9);
     p->extension = pick_extension(&r);
     bool tall = p->scene.aspect < 1, jpeg = strcmp(p->extension, "jpg") == 0;
-    p->orientation = !jpeg                                  ? 1
+    p->orientation = !jpeg                                    ? 1
                      : random_chance(&r, tall ? 0.5f : 0.04f) ? (random_chance(&r, 0.6f) ? 6 : 8)
                      : random_chance(&r, 0.02f)               ? 3
                                                               : 1;
@@ -273,11 +273,36 @@ static void *work(void *context)
     }
 }
 
-static void put_facts(struct str *out, const struct scene *scene)
+static void put_facts(struct str *out, uint64_t facts)
 {
+    str_putc(out, '[');
     for (int f = 0, n = 0; f < FACT_COUNT; f++)
-        if (scene_has(scene, (enum scene_fact)f))
+        if (facts >> f & 1)
             str_format(out, "%s\"%s\"", n++ ? "," : "", scene_fact_name((enum scene_fact)f));
+    str_putc(out, ']');
+}
+
+/* A caption, and what it tells: of which category the picture is, or of which kind, at which hour,
+ * and what is in it. */
+static void put_caption(struct str *out, const struct scene *scene, unsigned variant)
+{
+    uint64_t told = 0;
+    str_put(out, "{\"text\":\"");
+    scene_caption(scene, variant, out, &told);
+    str_put(out, "\",\"category\":");
+    const char *category = NULL;
+    for (int c = 0; c < CATEGORY_COUNT; c++)
+        if (told & SCENE_TOLD_CATEGORY << c)
+            category = scene_category_name((enum scene_category)c);
+    if (category)
+        str_format(out, "\"%s\"", category);
+    else
+        str_put(out, "null");
+    str_format(out,
+               ",\"kind\":%s,\"hour\":%s,\"facts\":", told & SCENE_TOLD_KIND ? "true" : "false",
+               told & SCENE_TOLD_HOUR ? "true" : "false");
+    put_facts(out, told);
+    str_putc(out, '}');
 }
 
 /* All of it is our own plain ASCII: nothing needs escaping. */
@@ -291,14 +316,13 @@ static void put_line(struct str *out, const struct picture *all, const struct pi
         str_put(out, "null");
     else
         str_format(out, "\"%s\"", scene_category_name(s->second));
-    str_format(out, ",\"kind\":\"%s\",\"hour\":\"%s\",\"facts\":[", scene_kind_name(s->kind),
+    str_format(out, ",\"kind\":\"%s\",\"hour\":\"%s\",\"facts\":", scene_kind_name(s->kind),
                scene_hour_name(s->hour));
-    put_facts(out, s);
-    str_put(out, "],\"captions\":[");
+    put_facts(out, s->facts);
+    str_put(out, ",\"captions\":[");
     for (unsigned i = 0; i < CAPTIONS; i++) {
-        str_put(out, i ? ",\"" : "\"");
-        scene_caption(s, i, out, NULL);
-        str_putc(out, '"');
+        str_put(out, i ? "," : "");
+        put_caption(out, s, i);
     }
     str_put(out, "],\"repeats\":");
     if (p->repeat == REPEAT_NONE)

@@ -90,14 +90,14 @@ static void row_paint(struct canvas *c, const struct skyline *s, const struct li
         float tall = s->height * dense * random_range(r, 0.45f, 1.15f) * (0.75f + 0.4f * back);
         if (random_chance(r, 0.28f * s->towers))
             tall *= random_range(r, 1.4f, 2.1f);
-        struct building b = {u,
-                             u + wide,
-                             s->base_v - tall,
-                             s->base_v,
-                             s->lit * (1 - 0.3f * back),
-                             scale * random_range(r, 0.0085f, 0.0135f),
-                             scale * random_range(r, 0.0065f, 0.0115f),
-                             wall};
+        struct building b = {.u0 = u,
+                             .u1 = u + wide,
+                             .top = s->base_v - tall,
+                             .base = s->base_v,
+                             .lit = s->lit * (1 - 0.3f * back),
+                             .floor = scale * random_range(r, 0.0085f, 0.0135f),
+                             .bay = scale * random_range(r, 0.0065f, 0.0115f),
+                             .wall = wall};
         b.wall = rgb_add(rgb_scale(rgb_multiply(wall, rgb_add(rgb_scale(l->ambient, 2.5f),
                                                               (struct rgb){0.16f, 0.15f, 0.16f})),
                                    random_range(r, 0.6f, 1.4f)),

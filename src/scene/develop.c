@@ -23,8 +23,8 @@ struct tap {
     float co, si, du, dv; /* turn and scale, then shift */
 };
 
-static struct rgb sample_along(const struct canvas *c, const struct motion *m, const struct tap *taps,
-                               int count, float u, float v, float jitter)
+static struct rgb sample_along(const struct canvas *c, const struct motion *m,
+                               const struct tap *taps, int count, float u, float v, float jitter)
 {
     struct rgb sum = {0, 0, 0};
     float ru = u - m->centre_u, rv = v - m->centre_v;

@@ -154,29 +154,32 @@ void backdrop_paint(struct canvas *c, const struct scene *scene, const struct li
     bool peaks = scene_has(scene, FACT_MOUNTAINS);
     struct rgb rock = {0.20f, 0.19f, 0.20f}, wood = {0.07f, 0.11f, 0.06f};
     for (int i = 0; i < 2; i++) {
-        struct ridge ridge = {base_v - (i       ? 0.0f
-                                        : peaks ? 0.10f
-                                                : 0.04f),
-                              (peaks && !i) ? random_range(&r, 0.11f, 0.17f)
-                                            : random_range(&r, 0.03f, 0.06f),
-                              random_range(&r, 1.0f, 1.9f), peaks && !i, (uint32_t)random_bits(&r)};
+        struct ridge ridge = {.base = base_v - (i       ? 0.0f
+                                                : peaks ? 0.10f
+                                                        : 0.04f),
+                              .amplitude = (peaks && !i) ? random_range(&r, 0.11f, 0.17f)
+                                                         : random_range(&r, 0.03f, 0.06f),
+                              .frequency = random_range(&r, 1.0f, 1.9f),
+                              .sharp = peaks && !i,
+                              .seed = (uint32_t)random_bits(&r)};
         struct rgb colour = backdrop_colour(l, i ? wood : rock, darkness);
-        struct ground ground = {colour, colour, 0, 1, i ? 0.08f : 0.42f, 0};
+        struct ground ground = {
+            .low = colour, .high = colour, .grain = 1, .fog = i ? 0.08f : 0.42f};
         if (darkness < 0.6f)
-            ground = (struct ground){wood,
-                                     rock,
-                                     0.8f,
-                                     1,
-                                     i ? 0.10f : 0.4f,
-                                     scene_has(scene, FACT_SNOW) && !i ? base_v - 0.2f : 0};
+            ground =
+                (struct ground){.low = wood,
+                                .high = rock,
+                                .relief = 0.8f,
+                                .grain = 1,
+                                .fog = i ? 0.10f : 0.4f,
+                                .snow_v = scene_has(scene, FACT_SNOW) && !i ? base_v - 0.2f : 0};
         ridge_paint(c, &ridge, &ground, l, 1);
         if (i && scene_has(scene, FACT_PINES)) {
-            struct woods woods = {(int)(90 * canvas_aspect(c)),
-                                  random_range(&r, 0.06f, 0.13f),
-                                  0.02f,
-                                  colour,
-                                  0,
-                                  colour};
+            struct woods woods = {.count = (int)(90 * canvas_aspect(c)),
+                                  .height = random_range(&r, 0.06f, 0.13f),
+                                  .sink = 0.02f,
+                                  .colour = colour,
+                                  .leaves = colour};
             woods_paint(c, &ridge, &woods, scene->seed);
         }
     }

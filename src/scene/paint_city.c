@@ -38,12 +38,13 @@ void paint_skyline(struct canvas *c, const struct scene *scene)
     if (scene_has(scene, FACT_MOUNTAINS))
         backdrop_paint(c, scene, &l, base - 0.12f, 0.7f);
     bool towers = scene_has(scene, FACT_TOWERS);
-    struct skyline line = {base,
-                           stars ? random_range(&r, 0.12f, 0.2f) : random_range(&r, 0.2f, 0.34f),
-                           towers ? 1 : 0.15f,
-                           random_range(&r, 0.30f, 0.62f),
-                           stars ? 0.4f : random_range(&r, 0, 0.35f),
-                           scene->seed};
+    struct skyline line = {.base_v = base,
+                           .height = stars ? random_range(&r, 0.12f, 0.2f)
+                                           : random_range(&r, 0.2f, 0.34f),
+                           .towers = towers ? 1 : 0.15f,
+                           .lit = random_range(&r, 0.30f, 0.62f),
+                           .distance = stars ? 0.4f : random_range(&r, 0, 0.35f),
+                           .seed = scene->seed};
     if (!towers)
         line.height *= 0.72f;
     skyline_paint(c, &line, &l);
@@ -57,18 +58,21 @@ void paint_skyline(struct canvas *c, const struct scene *scene)
             bridge_paint(c, &l, base - 0.01f, random_range(&r, 0.2f, 0.3f), scene->seed);
         shore_lights_paint(c, base, 0.25f, scene->seed);
         canvas_bloom(c, 0.07f);
-        struct mirror river = {base,
-                               1,
-                               random_range(&r, 0.15f, 0.8f),
-                               random_range(&r, 0.25f, 0.6f),
-                               rgb_scale(l.zenith, 0.5f),
-                               random_range(&r, 0.6f, 0.85f),
-                               scene->seed};
+        struct mirror river = {.shore_v = base,
+                               .bottom_v = 1,
+                               .ripple = random_range(&r, 0.15f, 0.8f),
+                               .smear = random_range(&r, 0.25f, 0.6f),
+                               .body = rgb_scale(l.zenith, 0.5f),
+                               .reflectance = random_range(&r, 0.6f, 0.85f),
+                               .seed = scene->seed};
         mirror_paint(c, &river);
         return;
     }
-    struct plain dark = {
-        base, rgb_scale(l.ambient, 0.3f), rgb_scale(l.ambient, 0.3f), 0.2f, 0, false, l.haze, 0};
+    struct plain dark = {.horizon_v = base,
+                         .near = rgb_scale(l.ambient, 0.3f),
+                         .far = rgb_scale(l.ambient, 0.3f),
+                         .streak = 0.2f,
+                         .flower = l.haze};
     plain_paint(c, &dark, &l, scene->seed);
     canvas_bloom(c, 0.08f);
 }
@@ -87,16 +91,19 @@ void paint_street(struct canvas *c, const struct scene *scene)
                       : scene_has(scene, FACT_RED)    ? (struct rgb){1.8f, 0.14f, 0.08f}
                       : scene_has(scene, FACT_PINK)   ? (struct rgb){1.8f, 0.15f, 0.65f}
                                                       : (struct rgb){1.3f, 0.8f, 0.35f};
-    struct street street = {aspect * random_range(&r, 0.38f, 0.62f),
-                            vanish_v,
-                            neon,
-                            scene_has(scene, FACT_WET),
-                            scene_has(scene, FACT_NEON),
-                            scene->seed};
+    struct street street = {.vanish_u = aspect * random_range(&r, 0.38f, 0.62f),
+                            .vanish_v = vanish_v,
+                            .neon = neon,
+                            .wet = scene_has(scene, FACT_WET),
+                            .signs = scene_has(scene, FACT_NEON),
+                            .seed = scene->seed};
     street_paint(c, &street, &l);
     if (scene_has(scene, FACT_CAR)) {
-        struct road road = {street.vanish_u, vanish_v + 0.01f, street.vanish_u, aspect * 0.8f, 0, 0,
-                            scene->seed};
+        struct road road = {.vanish_u = street.vanish_u,
+                            .vanish_v = vanish_v + 0.01f,
+                            .near_u = street.vanish_u,
+                            .near_width = aspect * 0.8f,
+                            .seed = scene->seed};
         road_cars_paint(c, &road, 4 + random_below(&r, 5));
     }
     canvas_bloom(c, 0.07f);
@@ -167,12 +174,19 @@ void paint_city_above(struct canvas *c, const struct scene *scene)
                 rgb_scale((struct rgb){0.05f, 0.028f, 0.013f}, block * expf(-(v - horizon) * 4)));
         }
     float turn = random_range(&r, 0.15f, 1.4f);
-    struct viewpoint view = {horizon, random_range(&r, 0.22f, 0.42f), aspect / 2, cosf(turn),
-                             sinf(turn)};
+    struct viewpoint view = {.horizon = horizon,
+                             .height = random_range(&r, 0.22f, 0.42f),
+                             .middle = aspect / 2,
+                             .co = cosf(turn),
+                             .si = sinf(turn)};
     lamp_grid_paint(c, &view, &r);
     if (scene_has(scene, FACT_TOWERS)) {
-        struct skyline line = {
-            horizon + random_range(&r, 0.05f, 0.2f), 0.14f, 1, 0.45f, 0.62f, scene->seed};
+        struct skyline line = {.base_v = horizon + random_range(&r, 0.05f, 0.2f),
+                               .height = 0.14f,
+                               .towers = 1,
+                               .lit = 0.45f,
+                               .distance = 0.62f,
+                               .seed = scene->seed};
         skyline_paint(c, &line, &l);
     }
     canvas_bloom(c, 0.10f);

@@ -73,7 +73,13 @@ static void pool_paint(struct canvas *c, const struct scene *scene, const struct
                        float fall_u, struct random *r)
 {
     struct rgb body = light_on(l, (struct rgb){0.025f, 0.13f, 0.12f}, 0.5f);
-    struct mirror pool = {v, 1, random_range(r, 0.5f, 0.9f), 0.35f, body, 0.45f, scene->seed};
+    struct mirror pool = {.shore_v = v,
+                          .bottom_v = 1,
+                          .ripple = random_range(r, 0.5f, 0.9f),
+                          .smear = 0.35f,
+                          .body = body,
+                          .reflectance = 0.45f,
+                          .seed = scene->seed};
     mirror_paint(c, &pool);
     struct rgb white = white_water(l);
     for (int i = 0; i < 90; i++) {
@@ -87,12 +93,12 @@ static void pool_paint(struct canvas *c, const struct scene *scene, const struct
 static void one_fall(struct canvas *c, const struct light *l, float u, float top, float bottom,
                      float width, struct random *r)
 {
-    struct fall fall = {u,
-                        top,
-                        bottom,
-                        width * random_range(r, 0.5f, 0.8f),
-                        width * random_range(r, 0.9f, 1.35f),
-                        random_bits(r)};
+    struct fall fall = {.u = u,
+                        .top_v = top,
+                        .bottom_v = bottom,
+                        .top_width = width * random_range(r, 0.5f, 0.8f),
+                        .bottom_width = width * random_range(r, 0.9f, 1.35f),
+                        .seed = random_bits(r)};
     fall_paint(c, &fall, white_water(l), 1);
 }
 
@@ -122,14 +128,11 @@ static void cliff_floor(struct canvas *c, const struct light *l, float v, const 
                                  scene_has(scene, FACT_MOSS) ? (struct rgb){0.10f, 0.14f, 0.05f}
                                                              : (struct rgb){0.17f, 0.16f, 0.14f},
                                  0.45f);
-    struct plain floor = {v,
-                          stones,
-                          rgb_scale(stones, 0.7f),
-                          0,
-                          scene_has(scene, FACT_MOSS) ? 0.8f : 0.15f,
-                          false,
-                          stones,
-                          0};
+    struct plain floor = {.horizon_v = v,
+                          .near = stones,
+                          .far = rgb_scale(stones, 0.7f),
+                          .blades = scene_has(scene, FACT_MOSS) ? 0.8f : 0.15f,
+                          .flower = stones};
     plain_paint(c, &floor, l, scene->seed + 3);
 }
 
@@ -156,18 +159,20 @@ void paint_waterfall(struct canvas *c, const struct scene *scene)
         night_sky_paint(c, scene, top + 0.1f, 1);
     if (land)
         backdrop_paint(c, scene, &l, top - 0.02f, 0.1f);
-    struct ridge crest = {top, land ? 0.03f : 0.045f, random_range(&r, 1.0f, 2.0f), false,
-                          (uint32_t)random_bits(&r)};
+    struct ridge crest = {.base = top,
+                          .amplitude = land ? 0.03f : 0.045f,
+                          .frequency = random_range(&r, 1.0f, 2.0f),
+                          .seed = (uint32_t)random_bits(&r)};
     struct rgb leaf = light_on(&l,
                                scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.45f, 0.20f, 0.04f}
                                                              : (struct rgb){0.10f, 0.22f, 0.05f},
                                0.6f);
-    struct woods woods = {(int)(60 * aspect),
-                          random_range(&r, 0.12f, 0.2f),
-                          0.03f,
-                          light_on(&l, (struct rgb){0.04f, 0.08f, 0.04f}, 0.45f),
-                          0.45f,
-                          leaf};
+    struct woods woods = {.count = (int)(60 * aspect),
+                          .height = random_range(&r, 0.12f, 0.2f),
+                          .sink = 0.03f,
+                          .colour = light_on(&l, (struct rgb){0.04f, 0.08f, 0.04f}, 0.45f),
+                          .leafy = 0.45f,
+                          .leaves = leaf};
     if (land)
         woods.height *= 0.5f;
     if (scene_has(scene, FACT_FOREST))
@@ -186,28 +191,30 @@ void paint_waterfall(struct canvas *c, const struct scene *scene)
     }
     if (land) {
         struct rgb grass = light_on(&l, (struct rgb){0.13f, 0.26f, 0.06f}, 0.6f);
-        struct plain meadow = {bottom,
-                               grass,
-                               rgb_scale(grass, 0.75f),
-                               0.2f,
-                               0.8f,
-                               scene_has(scene, FACT_FLOWERS),
-                               light_on(&l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f),
-                               0};
+        struct plain meadow = {.horizon_v = bottom,
+                               .near = grass,
+                               .far = rgb_scale(grass, 0.75f),
+                               .streak = 0.2f,
+                               .blades = 0.8f,
+                               .flowers = scene_has(scene, FACT_FLOWERS),
+                               .flower = light_on(&l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f)};
         plain_paint(c, &meadow, &l, scene->seed);
-        struct torrent stream = {bottom,
-                                 u,
-                                 0.12f,
-                                 width * 0.9f,
-                                 0.4f,
-                                 0.35f,
-                                 light_on(&l, (struct rgb){0.04f, 0.12f, 0.14f}, 0.5f),
-                                 white_water(&l),
-                                 scene->seed};
+        struct torrent stream = {.horizon_v = bottom,
+                                 .middle = u,
+                                 .bend = 0.12f,
+                                 .far_width = width * 0.9f,
+                                 .near_width = 0.4f,
+                                 .rough = 0.35f,
+                                 .deep = light_on(&l, (struct rgb){0.04f, 0.12f, 0.14f}, 0.5f),
+                                 .foam = white_water(&l),
+                                 .seed = scene->seed};
         torrent_paint(c, &stream);
         mist_paint(c, u, bottom, width * 1.2f, white_water(&l), 1, &r);
         if (scene_has(scene, FACT_FOREST)) {
-            struct ridge line = {bottom + 0.04f, 0.02f, 1, false, (uint32_t)random_bits(&r)};
+            struct ridge line = {.base = bottom + 0.04f,
+                                 .amplitude = 0.02f,
+                                 .frequency = 1,
+                                 .seed = (uint32_t)random_bits(&r)};
             for (int i = 0; i < 30; i++) {
                 float pu = random_chance(&r, 0.5f) ? random_range(&r, 0, u - 0.25f)
                                                    : random_range(&r, u + 0.25f, aspect);
@@ -220,15 +227,15 @@ void paint_waterfall(struct canvas *c, const struct scene *scene)
     if (scene_has(scene, FACT_POOL)) {
         pool_paint(c, scene, &l, bottom, u, &r);
     } else {
-        struct torrent stream = {bottom - 0.01f,
-                                 u,
-                                 random_range(&r, -0.1f, 0.1f),
-                                 width * 1.5f,
-                                 random_range(&r, 0.7f, 1.1f),
-                                 0.8f,
-                                 light_on(&l, (struct rgb){0.035f, 0.10f, 0.10f}, 0.5f),
-                                 white_water(&l),
-                                 scene->seed};
+        struct torrent stream = {.horizon_v = bottom - 0.01f,
+                                 .middle = u,
+                                 .bend = random_range(&r, -0.1f, 0.1f),
+                                 .far_width = width * 1.5f,
+                                 .near_width = random_range(&r, 0.7f, 1.1f),
+                                 .rough = 0.8f,
+                                 .deep = light_on(&l, (struct rgb){0.035f, 0.10f, 0.10f}, 0.5f),
+                                 .foam = white_water(&l),
+                                 .seed = scene->seed};
         cliff_floor(c, &l, bottom, scene);
         torrent_paint(c, &stream);
     }
@@ -274,32 +281,34 @@ void paint_rapids(struct canvas *c, const struct scene *scene)
     sky_paint(c, &sky);
     if (scene_has(scene, FACT_MOUNTAINS))
         backdrop_paint(c, scene, &l, horizon - 0.03f, 0.1f);
-    struct ridge bank = {horizon, 0.03f, 1.4f, false, (uint32_t)random_bits(&r)};
+    struct ridge bank = {
+        .base = horizon, .amplitude = 0.03f, .frequency = 1.4f, .seed = (uint32_t)random_bits(&r)};
     struct rgb leaf = light_on(&l,
                                scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.5f, 0.22f, 0.04f}
                                                              : (struct rgb){0.11f, 0.23f, 0.05f},
                                0.6f);
-    struct woods woods = {(int)(80 * aspect),
-                          0.16f,
-                          0.06f,
-                          light_on(&l, (struct rgb){0.04f, 0.085f, 0.04f}, 0.5f),
-                          scene_has(scene, FACT_AUTUMN) ? 0.7f : 0.35f,
-                          leaf};
-    struct ground g = {woods.colour, woods.colour, 0.5f, 0.5f, 0.05f, 0};
+    struct woods woods = {.count = (int)(80 * aspect),
+                          .height = 0.16f,
+                          .sink = 0.06f,
+                          .colour = light_on(&l, (struct rgb){0.04f, 0.085f, 0.04f}, 0.5f),
+                          .leafy = scene_has(scene, FACT_AUTUMN) ? 0.7f : 0.35f,
+                          .leaves = leaf};
+    struct ground g = {
+        .low = woods.colour, .high = woods.colour, .relief = 0.5f, .grain = 0.5f, .fog = 0.05f};
     ridge_paint(c, &bank, &g, &l, 1);
     if (scene_has(scene, FACT_FOREST))
         woods_paint(c, &bank, &woods, scene->seed);
     cliff_floor(c, &l, horizon + 0.05f, scene);
     float u = aspect * random_range(&r, 0.4f, 0.6f);
-    struct torrent river = {horizon + 0.04f,
-                            u,
-                            random_range(&r, -0.35f, 0.35f),
-                            0.16f,
-                            aspect * random_range(&r, 0.95f, 1.4f),
-                            random_range(&r, 0.75f, 1),
-                            light_on(&l, (struct rgb){0.03f, 0.13f, 0.15f}, 0.5f),
-                            white_water(&l),
-                            scene->seed};
+    struct torrent river = {.horizon_v = horizon + 0.04f,
+                            .middle = u,
+                            .bend = random_range(&r, -0.35f, 0.35f),
+                            .far_width = 0.16f,
+                            .near_width = aspect * random_range(&r, 0.95f, 1.4f),
+                            .rough = random_range(&r, 0.75f, 1),
+                            .deep = light_on(&l, (struct rgb){0.03f, 0.13f, 0.15f}, 0.5f),
+                            .foam = white_water(&l),
+                            .seed = scene->seed};
     torrent_paint(c, &river);
     struct rgb white = white_water(&l);
     for (int i = 0; i < 20; i++) {
@@ -325,8 +334,12 @@ static void strand_paint(struct canvas *c, const struct light *l, float u, float
     struct rgb white = white_water(l);
     while (v < 0.93f) {
         float drop = random_range(r, 0.06f, 0.24f), aside = 0.05f * random_normal(r);
-        struct fall fall = {
-            u, v, fminf(v + drop, 1), width, width * random_range(r, 1.15f, 1.6f), random_bits(r)};
+        struct fall fall = {.u = u,
+                            .top_v = v,
+                            .bottom_v = fminf(v + drop, 1),
+                            .top_width = width,
+                            .bottom_width = width * random_range(r, 1.15f, 1.6f),
+                            .seed = random_bits(r)};
         fall_paint(c, &fall, white, 0.95f);
         v += drop * 0.94f;
         for (int i = 0; i < 12; i++)
@@ -347,14 +360,20 @@ void paint_cascade(struct canvas *c, const struct scene *scene)
     struct random r = random_new(scene->seed, 133);
     struct light l = light_of(scene);
     float aspect = canvas_aspect(c);
-    struct ridge crest = {0.10f, 0.05f, 1.5f, false, (uint32_t)random_bits(&r)};
+    struct ridge crest = {
+        .base = 0.10f, .amplitude = 0.05f, .frequency = 1.5f, .seed = (uint32_t)random_bits(&r)};
     struct sky sky = sky_of(scene, &l, 0.2f);
     sky_paint(c, &sky);
     struct rgb leaf = light_on(&l,
                                scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.5f, 0.22f, 0.04f}
                                                              : (struct rgb){0.10f, 0.22f, 0.05f},
                                0.5f);
-    struct woods woods = {(int)(40 * aspect), 0.2f, 0.02f, rgb_scale(leaf, 0.4f), 0.8f, leaf};
+    struct woods woods = {.count = (int)(40 * aspect),
+                          .height = 0.2f,
+                          .sink = 0.02f,
+                          .colour = rgb_scale(leaf, 0.4f),
+                          .leafy = 0.8f,
+                          .leaves = leaf};
     woods_paint(c, &crest, &woods, scene->seed);
     float moss = scene_has(scene, FACT_MOSS) ? 1 : 0.2f;
     cliff_paint(c, &l, &crest, 1, moss, (uint32_t)random_bits(&r));

@@ -42,15 +42,19 @@ static void far_peaks(struct canvas *c, const struct scene *scene, const struct 
     struct rgb rock = {random_range(&r, 0.17f, 0.27f), random_range(&r, 0.17f, 0.22f),
                        random_range(&r, 0.18f, 0.24f)};
     for (int i = 0; i < 2; i++) {
-        struct ridge ridge = {base - 0.06f + 0.09f * (float)i,
-                              grandeur * random_range(&r, 0.19f, 0.29f) * (i ? 0.55f : 1),
-                              random_range(&r, 0.9f, 1.7f), true, (uint32_t)random_bits(&r)};
-        struct ground g = {rgb_scale(rock, 0.8f),
-                           rock,
-                           1,
-                           1 + 0.3f * (float)i,
-                           (scene_has(scene, FACT_FOG) ? 0.55f : 0.34f) - 0.16f * (float)i,
-                           scene_has(scene, FACT_SNOW) ? ridge.base - 0.12f * ridge.amplitude : 0};
+        struct ridge ridge = {.base = base - 0.06f + 0.09f * (float)i,
+                              .amplitude =
+                                  grandeur * random_range(&r, 0.19f, 0.29f) * (i ? 0.55f : 1),
+                              .frequency = random_range(&r, 0.9f, 1.7f),
+                              .sharp = true,
+                              .seed = (uint32_t)random_bits(&r)};
+        struct ground g = {
+            .low = rgb_scale(rock, 0.8f),
+            .high = rock,
+            .relief = 1,
+            .grain = 1 + 0.3f * (float)i,
+            .fog = (scene_has(scene, FACT_FOG) ? 0.55f : 0.34f) - 0.16f * (float)i,
+            .snow_v = scene_has(scene, FACT_SNOW) ? ridge.base - 0.12f * ridge.amplitude : 0};
         ridge_paint(c, &ridge, &g, l, base + 0.2f);
         if (scene_has(scene, FACT_FOG))
             fog_paint(c, base + 0.02f + 0.08f * (float)i, 0.06f, l->haze, 0.9f, random_bits(&r));
@@ -63,16 +67,18 @@ static void near_woods(struct canvas *c, const struct scene *scene, const struct
     struct random r = random_new(scene->seed ^ seed, 92);
     struct rgb pine = light_on(l, (struct rgb){0.045f, 0.085f, 0.045f}, 0.5f);
     struct rgb leaves = light_on(l, green_of(scene, &r), 0.75f);
-    struct ridge ridge = {base, random_range(&r, 0.02f, 0.05f), random_range(&r, 0.8f, 1.6f), false,
-                          (uint32_t)random_bits(&r)};
-    struct ground g = {pine, pine, 0.6f, 0.5f, 0.06f, 0};
+    struct ridge ridge = {.base = base,
+                          .amplitude = random_range(&r, 0.02f, 0.05f),
+                          .frequency = random_range(&r, 0.8f, 1.6f),
+                          .seed = (uint32_t)random_bits(&r)};
+    struct ground g = {.low = pine, .high = pine, .relief = 0.6f, .grain = 0.5f, .fog = 0.06f};
     ridge_paint(c, &ridge, &g, l, 1);
-    struct woods woods = {(int)(110 * canvas_aspect(c)),
-                          height,
-                          0.05f,
-                          pine,
-                          scene_has(scene, FACT_AUTUMN) ? 0.55f : 0.06f,
-                          leaves};
+    struct woods woods = {.count = (int)(110 * canvas_aspect(c)),
+                          .height = height,
+                          .sink = 0.05f,
+                          .colour = pine,
+                          .leafy = scene_has(scene, FACT_AUTUMN) ? 0.55f : 0.06f,
+                          .leaves = leaves};
     woods_paint(c, &ridge, &woods, seed);
 }
 
@@ -87,13 +93,13 @@ void paint_mountains(struct canvas *c, const struct scene *scene)
         float shore = base + random_range(&r, 0.10f, 0.16f);
         if (scene_has(scene, FACT_FOREST))
             near_woods(c, scene, &l, shore - 0.035f, random_range(&r, 0.05f, 0.09f), 1);
-        struct mirror lake = {shore,
-                              1,
-                              random_range(&r, 0.0f, 0.5f),
-                              0.08f,
-                              light_on(&l, (struct rgb){0.03f, 0.09f, 0.10f}, 0.5f),
-                              0.82f,
-                              scene->seed};
+        struct mirror lake = {.shore_v = shore,
+                              .bottom_v = 1,
+                              .ripple = random_range(&r, 0.0f, 0.5f),
+                              .smear = 0.08f,
+                              .body = light_on(&l, (struct rgb){0.03f, 0.09f, 0.10f}, 0.5f),
+                              .reflectance = 0.82f,
+                              .seed = scene->seed};
         mirror_paint(c, &lake);
         if (scene_has(scene, FACT_ROCKS))
             for (int i = 0; i < 9; i++)
@@ -103,14 +109,14 @@ void paint_mountains(struct canvas *c, const struct scene *scene)
         return;
     }
     struct rgb grass = light_on(&l, green_of(scene, &r), 0.7f);
-    struct plain meadow = {base + 0.10f,
-                           grass,
-                           rgb_scale(grass, 0.7f),
-                           0.2f,
-                           scene_has(scene, FACT_FLOWERS) ? 1 : random_range(&r, 0, 0.7f),
-                           scene_has(scene, FACT_FLOWERS),
-                           light_on(&l, flower_of(scene), 0.7f),
-                           0.5f};
+    struct plain meadow = {.horizon_v = base + 0.10f,
+                           .near = grass,
+                           .far = rgb_scale(grass, 0.7f),
+                           .streak = 0.2f,
+                           .blades = scene_has(scene, FACT_FLOWERS) ? 1 : random_range(&r, 0, 0.7f),
+                           .flowers = scene_has(scene, FACT_FLOWERS),
+                           .flower = light_on(&l, flower_of(scene), 0.7f),
+                           .haze = 0.5f};
     plain_paint(c, &meadow, &l, scene->seed);
     if (scene_has(scene, FACT_FOREST)) {
         near_woods(c, scene, &l, base + random_range(&r, 0.16f, 0.24f),
@@ -129,18 +135,27 @@ void paint_hills(struct canvas *c, const struct scene *scene)
     struct rgb green = green_of(scene, &r);
     for (int i = 0; i < layers; i++) {
         float t = (float)i / (float)(layers - 1);
-        struct ridge ridge = {base + 0.30f * t, random_range(&r, 0.05f, 0.10f),
-                              random_range(&r, 0.7f, 1.3f) * (1.3f - 0.4f * t), false,
-                              (uint32_t)random_bits(&r)};
+        struct ridge ridge = {.base = base + 0.30f * t,
+                              .amplitude = random_range(&r, 0.05f, 0.10f),
+                              .frequency = random_range(&r, 0.7f, 1.3f) * (1.3f - 0.4f * t),
+                              .seed = (uint32_t)random_bits(&r)};
         struct rgb own = rgb_scale(green, random_range(&r, 0.75f, 1.2f));
-        struct ground g = {rgb_scale(own, 0.75f), own, 0.35f, 0.55f + 0.4f * t, 0.42f * (1 - t), 0};
+        struct ground g = {.low = rgb_scale(own, 0.75f),
+                           .high = own,
+                           .relief = 0.35f,
+                           .grain = 0.55f + 0.4f * t,
+                           .fog = 0.42f * (1 - t)};
         ridge_paint(c, &ridge, &g, &l, 1);
         if (scene_has(scene, FACT_FOG) && i < layers - 1)
             fog_paint(c, ridge.base + 0.05f, 0.05f, l.haze, 0.85f, random_bits(&r));
         if (scene_has(scene, FACT_FOREST) && i == 2) {
             struct rgb leaf = light_on(&l, rgb_scale(green, 0.6f), 0.6f);
-            struct woods woods = {(int)(26 * canvas_aspect(c)), 0.06f, 0.10f,
-                                  rgb_scale(leaf, 0.6f),        0.8f,  leaf};
+            struct woods woods = {.count = (int)(26 * canvas_aspect(c)),
+                                  .height = 0.06f,
+                                  .sink = 0.10f,
+                                  .colour = rgb_scale(leaf, 0.6f),
+                                  .leafy = 0.8f,
+                                  .leaves = leaf};
             woods_paint(c, &ridge, &woods, scene->seed);
         }
         if (scene_has(scene, FACT_LONE_TREE) && i == layers - 2) {
@@ -153,8 +168,13 @@ void paint_hills(struct canvas *c, const struct scene *scene)
     if (!scene_has(scene, FACT_FLOWERS))
         return;
     struct rgb lit = light_on(&l, green, 0.7f);
-    struct plain field = {
-        base + 0.30f, lit, lit, 0.2f, 1.6f, true, light_on(&l, flower_of(scene), 0.8f), 0};
+    struct plain field = {.horizon_v = base + 0.30f,
+                          .near = lit,
+                          .far = lit,
+                          .streak = 0.2f,
+                          .blades = 1.6f,
+                          .flowers = true,
+                          .flower = light_on(&l, flower_of(scene), 0.8f)};
     plain_paint(c, &field, &l, scene->seed);
 }
 
@@ -172,16 +192,18 @@ void paint_forest(struct canvas *c, const struct scene *scene)
         float gone = (fog ? 0.9f : 0.55f) * (1 - t);
         struct rgb shade = rgb_mix(pine, l.haze, gone);
         struct rgb leaves = rgb_mix(light_on(&l, green_of(scene, &r), 0.8f), l.haze, gone);
-        struct ridge ridge = {base + 0.52f * t, random_range(&r, 0.05f, 0.10f),
-                              random_range(&r, 0.6f, 1.3f), false, (uint32_t)random_bits(&r)};
-        struct ground g = {shade, shade, 0, 1, 0, 0};
+        struct ridge ridge = {.base = base + 0.52f * t,
+                              .amplitude = random_range(&r, 0.05f, 0.10f),
+                              .frequency = random_range(&r, 0.6f, 1.3f),
+                              .seed = (uint32_t)random_bits(&r)};
+        struct ground g = {.low = shade, .high = shade, .grain = 1};
         ridge_paint(c, &ridge, &g, &l, 1);
-        struct woods woods = {(int)((110 - 50 * t) * canvas_aspect(c)),
-                              0.07f + 0.22f * t,
-                              0.10f,
-                              shade,
-                              scene_has(scene, FACT_AUTUMN) ? 0.6f : 0.08f,
-                              leaves};
+        struct woods woods = {.count = (int)((110 - 50 * t) * canvas_aspect(c)),
+                              .height = 0.07f + 0.22f * t,
+                              .sink = 0.10f,
+                              .colour = shade,
+                              .leafy = scene_has(scene, FACT_AUTUMN) ? 0.6f : 0.08f,
+                              .leaves = leaves};
         woods_paint(c, &ridge, &woods, scene->seed + (uint64_t)i);
         if (fog && i < layers - 1)
             fog_paint(c, ridge.base + 0.10f, 0.07f, l.haze, 0.95f, random_bits(&r));
@@ -196,26 +218,27 @@ void paint_valley(struct canvas *c, const struct scene *scene)
     open_sky(c, scene, &l, base + 0.02f);
     far_peaks(c, scene, &l, base, random_range(&r, 0.9f, 1.3f));
     struct rgb grass = light_on(&l, green_of(scene, &r), 0.7f);
-    struct plain floor = {base + 0.06f,
-                          grass,
-                          rgb_scale(grass, 0.75f),
-                          0.3f,
-                          random_range(&r, 0.3f, 1),
-                          scene_has(scene, FACT_FLOWERS),
-                          light_on(&l, flower_of(scene), 0.7f),
-                          0.5f};
+    struct plain floor = {.horizon_v = base + 0.06f,
+                          .near = grass,
+                          .far = rgb_scale(grass, 0.75f),
+                          .streak = 0.3f,
+                          .blades = random_range(&r, 0.3f, 1),
+                          .flowers = scene_has(scene, FACT_FLOWERS),
+                          .flower = light_on(&l, flower_of(scene), 0.7f),
+                          .haze = 0.5f};
     plain_paint(c, &floor, &l, scene->seed);
     /* The river takes its colour from the sky overhead. */
     struct rgb sheen = rgb_mix(rgb_scale(l.horizon, 0.45f), l.zenith, 0.62f);
-    struct torrent river = {base + 0.065f,
-                            canvas_aspect(c) * random_range(&r, 0.35f, 0.65f),
-                            random_range(&r, 0.2f, 0.5f) * (random_chance(&r, 0.5f) ? 1 : -1),
-                            0.012f,
-                            random_range(&r, 0.5f, 0.8f),
-                            0.1f,
-                            rgb_scale(sheen, 0.75f),
-                            rgb_scale(sheen, 1.2f),
-                            scene->seed};
+    struct torrent river = {.horizon_v = base + 0.065f,
+                            .middle = canvas_aspect(c) * random_range(&r, 0.35f, 0.65f),
+                            .bend =
+                                random_range(&r, 0.2f, 0.5f) * (random_chance(&r, 0.5f) ? 1 : -1),
+                            .far_width = 0.012f,
+                            .near_width = random_range(&r, 0.5f, 0.8f),
+                            .rough = 0.1f,
+                            .deep = rgb_scale(sheen, 0.75f),
+                            .foam = rgb_scale(sheen, 1.2f),
+                            .seed = scene->seed};
     torrent_paint(c, &river);
     if (scene_has(scene, FACT_FOREST))
         for (int side = 0; side < 2; side++)
@@ -269,10 +292,16 @@ void paint_canyon(struct canvas *c, const struct scene *scene)
     if (scene_has(scene, FACT_DUNES)) {
         for (int i = 0; i < 4; i++) {
             float t = (float)i / 3;
-            struct ridge ridge = {base - 0.06f + 0.30f * t, random_range(&r, 0.07f, 0.13f),
-                                  random_range(&r, 0.5f, 1.1f), false, (uint32_t)random_bits(&r)};
+            struct ridge ridge = {.base = base - 0.06f + 0.30f * t,
+                                  .amplitude = random_range(&r, 0.07f, 0.13f),
+                                  .frequency = random_range(&r, 0.5f, 1.1f),
+                                  .seed = (uint32_t)random_bits(&r)};
             struct rgb own = {0.60f, 0.36f, 0.17f};
-            struct ground g = {rgb_scale(own, 0.55f), own, 0.25f, 1.6f, 0.3f * (1 - t), 0};
+            struct ground g = {.low = rgb_scale(own, 0.55f),
+                               .high = own,
+                               .relief = 0.25f,
+                               .grain = 1.6f,
+                               .fog = 0.3f * (1 - t)};
             ridge_paint(c, &ridge, &g, &l, 1);
         }
         return;
@@ -284,7 +313,12 @@ void paint_canyon(struct canvas *c, const struct scene *scene)
                    random_range(&r, 0.09f, 0.26f) * (0.6f + 0.5f * t), 0.45f * (1 - t),
                    (uint32_t)random_bits(&r));
     }
-    struct plain desert = {base + 0.035f, sand, rgb_scale(sand, 0.8f), 0.5f, 0, false, sand, 0.4f};
+    struct plain desert = {.horizon_v = base + 0.035f,
+                           .near = sand,
+                           .far = rgb_scale(sand, 0.8f),
+                           .streak = 0.5f,
+                           .flower = sand,
+                           .haze = 0.4f};
     plain_paint(c, &desert, &l, scene->seed);
     for (int i = 0; i < 40; i++) {
         float near = sqrtf(random_unit(&r)), v = mixf(base + 0.06f, 1, near);

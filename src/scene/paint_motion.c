@@ -31,8 +31,12 @@ void paint_traffic(struct canvas *c, const struct scene *scene)
     bool city = scene->second == CATEGORY_CITY;
     if (city) {
         sky_glow_paint(c, horizon, 0.16f, (struct rgb){1, 0.62f, 0.34f});
-        struct skyline line = {horizon + 0.02f, random_range(&r, 0.14f, 0.22f), 0.6f, 0.45f, 0.35f,
-                               scene->seed};
+        struct skyline line = {.base_v = horizon + 0.02f,
+                               .height = random_range(&r, 0.14f, 0.22f),
+                               .towers = 0.6f,
+                               .lit = 0.45f,
+                               .distance = 0.35f,
+                               .seed = scene->seed};
         skyline_paint(c, &line, &l);
     } else {
         backdrop_paint(c, scene, &l, horizon - 0.02f, 0.75f);
@@ -40,24 +44,21 @@ void paint_traffic(struct canvas *c, const struct scene *scene)
             shore_lights_paint(c, horizon + 0.02f, 0.3f, scene->seed);
     }
     struct plain verge = {
-        horizon + 0.02f,
-        rgb_add(rgb_scale(l.ambient, 0.35f), (struct rgb){0.008f, 0.008f, 0.008f}),
-        rgb_scale(l.ambient, 0.35f),
-        0.3f,
-        0,
-        false,
-        l.ambient,
-        0};
+        .horizon_v = horizon + 0.02f,
+        .near = rgb_add(rgb_scale(l.ambient, 0.35f), (struct rgb){0.008f, 0.008f, 0.008f}),
+        .far = rgb_scale(l.ambient, 0.35f),
+        .streak = 0.3f,
+        .flower = l.ambient};
     plain_paint(c, &verge, &l, scene->seed);
     bool curve = scene_has(scene, FACT_CURVE);
-    struct road road = {aspect * random_range(&r, 0.25f, 0.75f),
-                        horizon + 0.02f,
-                        aspect * random_range(&r, 0.2f, 0.8f),
-                        aspect * random_range(&r, 0.5f, 1.0f),
-                        curve ? random_range(&r, 0.22f, 0.5f) * (random_chance(&r, 0.5f) ? 1 : -1)
-                              : 0,
-                        26 + random_below(&r, 36),
-                        scene->seed};
+    struct road road = {
+        .vanish_u = aspect * random_range(&r, 0.25f, 0.75f),
+        .vanish_v = horizon + 0.02f,
+        .near_u = aspect * random_range(&r, 0.2f, 0.8f),
+        .near_width = aspect * random_range(&r, 0.5f, 1.0f),
+        .bend = curve ? random_range(&r, 0.22f, 0.5f) * (random_chance(&r, 0.5f) ? 1 : -1) : 0,
+        .trails = 26 + random_below(&r, 36),
+        .seed = scene->seed};
     road_paint(c, &road, (struct rgb){0.022f, 0.022f, 0.025f});
     road_trails_paint(c, &road);
     canvas_bloom(c, 0.09f);
@@ -156,13 +157,13 @@ void paint_panning(struct canvas *c, const struct scene *scene)
                    rgb_scale(road, random_range(&r, 0.5f, 1.6f)), 0.7f);
     }
     struct motion pan = {
-        random_range(&r, 0.28f, 0.6f), random_range(&r, -0.006f, 0.006f), 0, 0, 0, 0, 0, 1};
+        .du = random_range(&r, 0.28f, 0.6f), .dv = random_range(&r, -0.006f, 0.006f), .v1 = 1};
     canvas_motion_blur(c, &pan);
     bool bus = scene_has(scene, FACT_BUS);
     car_paint(c, aspect * random_range(&r, 0.4f, 0.6f), random_range(&r, 0.75f, 0.83f),
               random_range(&r, 0.55f, 0.75f) * fminf(aspect, 1.3f) / 1.3f, colour_of(scene), &l,
               bus);
-    struct motion slight = {0.010f, 0, 0, 0, 0, 0, 0, 1};
+    struct motion slight = {.du = 0.010f, .v1 = 1};
     canvas_motion_blur(c, &slight);
 }
 
@@ -207,7 +208,7 @@ void paint_train(struct canvas *c, const struct scene *scene)
                 colour = rgb_add(colour, rgb_scale((struct rgb){0.9f, 0.95f, 1}, 0.8f));
             *canvas_at(c, x, y) = colour;
         }
-    struct motion rush = {0, 0, 0.12f, 0, vanish_u, vanish_v, 0, 1};
+    struct motion rush = {.zoom = 0.12f, .centre_u = vanish_u, .centre_v = vanish_v, .v1 = 1};
     canvas_motion_blur(c, &rush);
     canvas_bloom(c, 0.07f);
 }
@@ -220,14 +221,11 @@ void paint_sparks(struct canvas *c, const struct scene *scene)
     struct sky sky = sky_of(scene, &l, base);
     sky_paint(c, &sky);
     backdrop_paint(c, scene, &l, base - 0.05f, 0.8f);
-    struct plain ground = {base,
-                           (struct rgb){0.03f, 0.022f, 0.016f},
-                           (struct rgb){0.015f, 0.012f, 0.011f},
-                           0.2f,
-                           0,
-                           false,
-                           l.haze,
-                           0};
+    struct plain ground = {.horizon_v = base,
+                           .near = (struct rgb){0.03f, 0.022f, 0.016f},
+                           .far = (struct rgb){0.015f, 0.012f, 0.011f},
+                           .streak = 0.2f,
+                           .flower = l.haze};
     plain_paint(c, &ground, &l, scene->seed);
     float cu = aspect * random_range(&r, 0.35f, 0.65f), radius = random_range(&r, 0.15f, 0.24f);
     float cv = base + 0.05f - radius;
@@ -276,7 +274,8 @@ void paint_carousel(struct canvas *c, const struct scene *scene)
     struct rgb colour = rgb_scale(colour_of(scene), 1.7f);
     float v = base - radius * 1.15f;
     wheel_paint(c, u, v, radius, colour, 1, scene->seed);
-    struct motion turn = {0, 0, 0, random_range(&r, 0.5f, 1.3f), u, v, 0, 1};
+    struct motion turn = {
+        .turn = random_range(&r, 0.5f, 1.3f), .centre_u = u, .centre_v = v, .v1 = 1};
     canvas_motion_blur(c, &turn);
     for (int ring = 0; ring < 7; ring++) { /* what the lamps left on the sensor */
         float d = radius * (0.3f + 0.115f * (float)ring), from = random_range(&r, 0, 6.28f);
@@ -321,7 +320,11 @@ void paint_moved_trees(struct canvas *c, const struct scene *scene)
         canvas_ellipse(c, u, v, size, size, 0.7f, tone, 0.8f);
     }
     struct rgb moss = light_on(&l, rgb_scale(leaves, 0.5f), 0.4f);
-    struct plain floor = {0.74f, moss, rgb_scale(moss, 0.7f), 0.3f, 0, false, moss, 0};
+    struct plain floor = {.horizon_v = 0.74f,
+                          .near = moss,
+                          .far = rgb_scale(moss, 0.7f),
+                          .streak = 0.3f,
+                          .flower = moss};
     plain_paint(c, &floor, &l, scene->seed);
     int trunks = 9 + random_below(&r, 14);
     for (int i = 0; i < trunks; i++) {
@@ -333,6 +336,6 @@ void paint_moved_trees(struct canvas *c, const struct scene *scene)
                     rgb_mix(bark, l.haze, 0.4f * (1 - near)), 1);
     }
     struct motion shake = {
-        random_range(&r, -0.012f, 0.012f), random_range(&r, 0.16f, 0.4f), 0, 0, 0, 0, 0, 1};
+        .du = random_range(&r, -0.012f, 0.012f), .dv = random_range(&r, 0.16f, 0.4f), .v1 = 1};
     canvas_motion_blur(c, &shake);
 }

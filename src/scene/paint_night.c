@@ -78,13 +78,13 @@ static void foreground(struct canvas *c, const struct scene *scene, const struct
     bool water = scene_has(scene, FACT_LAKE);
     backdrop_paint(c, scene, l, base_v, 0.72f);
     if (water) {
-        struct mirror lake = {base_v + 0.045f,
-                              1,
-                              random_range(&r, 0.05f, 0.4f),
-                              0.12f,
-                              rgb_scale(l->zenith, 0.5f),
-                              0.8f,
-                              scene->seed};
+        struct mirror lake = {.shore_v = base_v + 0.045f,
+                              .bottom_v = 1,
+                              .ripple = random_range(&r, 0.05f, 0.4f),
+                              .smear = 0.12f,
+                              .body = rgb_scale(l->zenith, 0.5f),
+                              .reflectance = 0.8f,
+                              .seed = scene->seed};
         mirror_paint(c, &lake);
         return;
     }
@@ -93,8 +93,12 @@ static void foreground(struct canvas *c, const struct scene *scene, const struct
         earth = (struct rgb){0.020f, 0.016f, 0.013f};
     struct light dim = *l;
     dim.haze = rgb_scale(earth, 0.8f);
-    struct plain plain = {base_v + 0.05f, earth, rgb_scale(earth, 0.8f), 0.3f, 0.7f, false,
-                          earth,          0};
+    struct plain plain = {.horizon_v = base_v + 0.05f,
+                          .near = earth,
+                          .far = rgb_scale(earth, 0.8f),
+                          .streak = 0.3f,
+                          .blades = 0.7f,
+                          .flower = earth};
     plain_paint(c, &plain, &dim, scene->seed);
     if (scene_has(scene, FACT_LONE_TREE))
         leaf_tree_paint(c, canvas_aspect(c) * random_range(&r, 0.25f, 0.75f), base_v + 0.12f,

@@ -35,7 +35,8 @@ static struct light open_water(struct canvas *c, const struct scene *scene, floa
                         scene->second == CATEGORY_STARS ? random_range(&r, 0.7f, 1.1f) : 0.15f);
     float aspect = canvas_aspect(c);
     if (scene_has(scene, FACT_ISLAND)) {
-        struct ridge island = {horizon, 0, 1, true, (uint32_t)random_bits(&r)};
+        struct ridge island = {
+            .base = horizon, .frequency = 1, .sharp = true, .seed = (uint32_t)random_bits(&r)};
         float at = aspect * random_range(&r, 0.15f, 0.85f), wide = random_range(&r, 0.14f, 0.32f),
               tall = random_range(&r, 0.04f, 0.09f);
         struct rgb rock =
@@ -55,8 +56,12 @@ static struct light open_water(struct canvas *c, const struct scene *scene, floa
         backdrop_paint(c, scene, &l, horizon - 0.03f, 0.1f);
     if (scene_has(scene, FACT_CITY_LIGHTS)) {
         sky_glow_paint(c, horizon, 0.10f, (struct rgb){1, 0.6f, 0.4f});
-        struct skyline line = {horizon,    random_range(&r, 0.07f, 0.13f), 0.6f, 0.5f, 0.62f,
-                               scene->seed};
+        struct skyline line = {.base_v = horizon,
+                               .height = random_range(&r, 0.07f, 0.13f),
+                               .towers = 0.6f,
+                               .lit = 0.5f,
+                               .distance = 0.62f,
+                               .seed = scene->seed};
         skyline_paint(c, &line, &l);
         shore_lights_paint(c, horizon, 0.7f, scene->seed);
         canvas_bloom(c, 0.06f);
@@ -68,23 +73,23 @@ static struct light open_water(struct canvas *c, const struct scene *scene, floa
         waves = 0.10f;
     bool moonlit = l.night && scene_has(scene, FACT_MOON);
     bool low_sun = l.hour == HOUR_SUNSET || l.hour == HOUR_GOLDEN || l.hour == HOUR_DAWN;
-    struct sea sea = {horizon,
-                      waves,
-                      scene_has(scene, FACT_BIG_WAVES) ? 0.75f : 0,
-                      sea_colour(&l, &r),
-                      low_sun || moonlit,
-                      rgb_scale(l.sun, moonlit                      ? 3
-                                       : scene_has(scene, FACT_SUN) ? 1
-                                                                    : 0.4f),
-                      scene->seed};
+    struct sea sea = {.horizon_v = horizon,
+                      .waves = waves,
+                      .foam = scene_has(scene, FACT_BIG_WAVES) ? 0.75f : 0,
+                      .deep = sea_colour(&l, &r),
+                      .glitter = low_sun || moonlit,
+                      .glitter_light = rgb_scale(l.sun, moonlit                      ? 3
+                                                        : scene_has(scene, FACT_SUN) ? 1
+                                                                                     : 0.4f),
+                      .seed = scene->seed};
     if (scene_has(scene, FACT_CITY_LIGHTS) || silky) {
-        struct mirror smooth = {horizon,
-                                1,
-                                silky ? 0.08f : random_range(&r, 0.3f, 0.7f),
-                                silky ? 0.9f : 0.5f,
-                                sea.deep,
-                                0.72f,
-                                scene->seed};
+        struct mirror smooth = {.shore_v = horizon,
+                                .bottom_v = 1,
+                                .ripple = silky ? 0.08f : random_range(&r, 0.3f, 0.7f),
+                                .smear = silky ? 0.9f : 0.5f,
+                                .body = sea.deep,
+                                .reflectance = 0.72f,
+                                .seed = scene->seed};
         mirror_paint(c, &smooth);
     } else {
         sea_paint(c, &sea, &l);
@@ -146,7 +151,8 @@ static void headland_paint(struct canvas *c, const struct scene *scene, const st
         float reach = aspect * random_range(r, 0.25f, 0.45f) * (wild ? 1.3f : 1) * (i ? 1 : 1.35f);
         float tall = (wild ? 0.25f : 0.19f) * random_range(r, 0.7f, 1.15f) * (i ? 1 : 0.7f),
               foot = horizon + 0.015f + 0.10f * (float)i;
-        struct ridge shape = {0, 0.09f, 2.2f, true, (uint32_t)random_bits(r)};
+        struct ridge shape = {
+            .amplitude = 0.09f, .frequency = 2.2f, .sharp = true, .seed = (uint32_t)random_bits(r)};
         struct rgb grass = scene_has(scene, FACT_HILLS) || wild ? (struct rgb){0.13f, 0.26f, 0.06f}
                                                                 : (struct rgb){0.15f, 0.17f, 0.08f};
         struct rgb rock = {0.21f, 0.18f, 0.15f};

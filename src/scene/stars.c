@@ -78,8 +78,13 @@ static struct rgb band_light(const struct band *b, float u, float v)
 void milky_way_paint(struct canvas *c, uint64_t seed, float u, float v, float tilt, float strength)
 {
     struct random r = random_new(seed, 22);
-    struct band b = {
-        u, v, cosf(tilt), sinf(tilt), strength, canvas_aspect(c), (uint32_t)random_bits(&r)};
+    struct band b = {.u = u,
+                     .v = v,
+                     .co = cosf(tilt),
+                     .si = sinf(tilt),
+                     .strength = strength,
+                     .aspect = canvas_aspect(c),
+                     .seed = (uint32_t)random_bits(&r)};
     for (int y = 0; y < c->height; y++)
         for (int x = 0; x < c->width; x++) {
             struct rgb light = band_light(&b, canvas_u(c, x), ((float)y + 0.5f) / (float)c->height);

@@ -29,7 +29,7 @@ expect_in out "FOVEA_LIBRARY=demo/library.db"
 export FOVEA_LIBRARY="$scratch/demo/library.db"
 
 # file|category|second category, or null|kind|first caption|repeated file, or null
-sed -E 's/^\{"file":"([^"]*)","category":"([^"]*)","mixed":[a-z]*,"second_category":"?([^",]*)"?,"kind":"([^"]*)".*"captions":\["([^"]*)".*"repeats":"?([^",}]*).*/\1|\2|\3|\4|\5|\6/' \
+sed -E 's/^\{"file":"([^"]*)","category":"([^"]*)","mixed":[a-z]*,"second_category":"?([^",]*)"?,"kind":"([^"]*)","hour".*"captions":\[\{"text":"([^"]*)".*"repeats":"?([^",}]*).*/\1|\2|\3|\4|\5|\6/' \
     demo/pictures/captions.jsonl >truth
 [ "$(wc -l <truth)" -eq $total ] || fail "captions.jsonl has not a line for each picture"
 
