@@ -3,13 +3,15 @@
  * Scenes for those who train or look: squares as a model sees them, with captions, or a contact
  * sheet.
  *
- * paint-scenes squares OUT SEED COUNT SIDE [MIXED]   OUT.rgb: [COUNT, SIDE, SIDE, 3] bytes, painted
- *                                                    two or three times larger and brought down by
- * the same preprocessing as a photo; OUT.jsonl: a line each paint-scenes sheet OUT.jpg SEED
- * KIND|CATEGORY COLUMNS ROWS SIDE
+ *     paint-scenes squares OUT SEED COUNT SIDE [MIXED]
  *
- * Picture i has the seed SEED + i: picked by no other rule, so runs with ranges that do not overlap
- * share no picture.
+ * OUT.rgb: [COUNT, SIDE, SIDE, 3] bytes, painted two or three times larger and brought down by the
+ * same preprocessing as a photo; OUT.jsonl: a line each, with twelve captions.
+ *
+ *     paint-scenes sheet OUT.jpg SEED KIND|CATEGORY|mixed|any COLUMNS ROWS SIDE
+ *
+ * Picture i has the seed SEED + i, by no other rule, so runs with ranges that do not overlap share
+ * no picture; and none with a sample library, whose seeds have the highest bit set.
  */
 #include "base/file.h"
 #include "clip/preprocess.h"

@@ -136,116 +136,152 @@ static void cliff_floor(struct canvas *c, const struct light *l, float v, const 
     plain_paint(c, &floor, l, scene->seed + 3);
 }
 
+/* What a waterfall's painting is made of, as it is decided on the way. */
+struct fall_view {
+    struct light l;
+    float aspect, top, bottom, u, width; /* u: of the fall */
+    struct ridge crest;
+    struct woods woods;
+    bool tall, land, stars;
+};
+
+static void fall_sky(struct canvas *c, const struct scene *scene, struct fall_view *v)
+{
+    struct sky sky = sky_of(scene, &v->l, v->top + 0.05f);
+    sky_paint(c, &sky);
+    if (v->stars) { /* the fall is lit by a moon behind the viewer */
+        v->l.ambient = rgb_scale(v->l.ambient, 3.2f);
+        v->l.sun = rgb_scale(v->l.sun, 4);
+        night_sky_paint(c, scene, v->top + 0.1f, 1);
+    }
+    if (v->land)
+        backdrop_paint(c, scene, &v->l, v->top - 0.02f, 0.1f);
+}
+
+static void fall_cliff(struct canvas *c, const struct scene *scene, struct fall_view *v,
+                       struct random *r)
+{
+    v->crest = (struct ridge){.base = v->top,
+                              .amplitude = v->land ? 0.03f : 0.045f,
+                              .frequency = random_range(r, 1.0f, 2.0f),
+                              .seed = (uint32_t)random_bits(r)};
+    struct rgb autumn = {0.45f, 0.20f, 0.04f}, green = {0.10f, 0.22f, 0.05f};
+    v->woods = (struct woods){
+        .count = (int)(60 * v->aspect),
+        .height = random_range(r, 0.12f, 0.2f) * (v->land ? 0.5f : 1),
+        .sink = 0.03f,
+        .colour = light_on(&v->l, (struct rgb){0.04f, 0.08f, 0.04f}, 0.45f),
+        .leafy = 0.45f,
+        .leaves = light_on(&v->l, scene_has(scene, FACT_AUTUMN) ? autumn : green, 0.6f)};
+    if (scene_has(scene, FACT_FOREST))
+        woods_paint(c, &v->crest, &v->woods, scene->seed);
+    cliff_paint(c, &v->l, &v->crest, v->bottom + 0.04f, scene_has(scene, FACT_MOSS) ? 1 : 0.35f,
+                (uint32_t)random_bits(r));
+}
+
+static void fall_water(struct canvas *c, const struct scene *scene, struct fall_view *v,
+                       struct random *r)
+{
+    v->width = (v->tall ? 0.15f : 0.22f) * random_range(r, 0.7f, 1.4f) * (v->land ? 0.5f : 1);
+    float lip = ridge_at(&v->crest, v->u) + 0.005f;
+    if (scene_has(scene, FACT_TIERS))
+        tiers(c, &v->l, v->u, lip, v->bottom, v->width, r);
+    else
+        one_fall(c, &v->l, v->u, lip, v->bottom, v->width, r);
+    if (scene_has(scene, FACT_TWIN)) {
+        float other = v->u + (v->u < v->aspect / 2 ? 1 : -1) * random_range(r, 0.26f, 0.36f);
+        one_fall(c, &v->l, other, ridge_at(&v->crest, other) + 0.005f, v->bottom, v->width * 0.6f,
+                 r);
+    }
+}
+
+/* From afar: a meadow before it, and a stream. */
+static void fall_meadow(struct canvas *c, const struct scene *scene, struct fall_view *v,
+                        struct random *r)
+{
+    struct rgb grass = light_on(&v->l, (struct rgb){0.13f, 0.26f, 0.06f}, 0.6f);
+    struct plain meadow = {.horizon_v = v->bottom,
+                           .near = grass,
+                           .far = rgb_scale(grass, 0.75f),
+                           .streak = 0.2f,
+                           .blades = 0.8f,
+                           .flowers = scene_has(scene, FACT_FLOWERS),
+                           .flower = light_on(&v->l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f)};
+    plain_paint(c, &meadow, &v->l, scene->seed);
+    struct torrent stream = {.horizon_v = v->bottom,
+                             .middle = v->u,
+                             .bend = 0.12f,
+                             .far_width = v->width * 0.9f,
+                             .near_width = 0.4f,
+                             .rough = 0.35f,
+                             .deep = light_on(&v->l, (struct rgb){0.04f, 0.12f, 0.14f}, 0.5f),
+                             .foam = white_water(&v->l),
+                             .seed = scene->seed};
+    torrent_paint(c, &stream);
+    mist_paint(c, v->u, v->bottom, v->width * 1.2f, white_water(&v->l), 1, r);
+    if (!scene_has(scene, FACT_FOREST))
+        return;
+    struct ridge line = {.base = v->bottom + 0.04f,
+                         .amplitude = 0.02f,
+                         .frequency = 1,
+                         .seed = (uint32_t)random_bits(r)};
+    for (int i = 0; i < 30; i++) {
+        float u = random_chance(r, 0.5f) ? random_range(r, 0, v->u - 0.25f)
+                                         : random_range(r, v->u + 0.25f, v->aspect);
+        conifer_paint(c, u, ridge_at(&line, u) + 0.03f * random_unit(r),
+                      random_range(r, 0.1f, 0.22f), v->woods.colour, r);
+    }
+}
+
+/* From near: the pool or stream that it falls into, stones, trees at the sides. */
+static void fall_foot(struct canvas *c, const struct scene *scene, struct fall_view *v,
+                      struct random *r)
+{
+    if (scene_has(scene, FACT_POOL)) {
+        pool_paint(c, scene, &v->l, v->bottom, v->u, r);
+    } else {
+        struct torrent stream = {.horizon_v = v->bottom - 0.01f,
+                                 .middle = v->u,
+                                 .bend = random_range(r, -0.1f, 0.1f),
+                                 .far_width = v->width * 1.5f,
+                                 .near_width = random_range(r, 0.7f, 1.1f),
+                                 .rough = 0.8f,
+                                 .deep = light_on(&v->l, (struct rgb){0.035f, 0.10f, 0.10f}, 0.5f),
+                                 .foam = white_water(&v->l),
+                                 .seed = scene->seed};
+        cliff_floor(c, &v->l, v->bottom, scene);
+        torrent_paint(c, &stream);
+    }
+    mist_paint(c, v->u, v->bottom + 0.01f, v->width * 0.9f, white_water(&v->l), 1.6f, r);
+    bank_boulders(c, scene, &v->l, v->bottom, 16, v->u, 0.22f, r);
+    if (scene_has(scene, FACT_FOREST) && !v->tall)
+        for (int side = 0; side < 2; side++)
+            leaf_tree_paint(c, v->aspect * (side ? 0.99f : 0.01f), 0.95f,
+                            random_range(r, 0.7f, 0.95f), rgb_scale(v->woods.leaves, 0.2f),
+                            rgb_scale(v->woods.leaves, 0.8f), r);
+}
+
 void paint_waterfall(struct canvas *c, const struct scene *scene)
 {
     struct random r = random_new(scene->seed, 131);
-    struct light l = light_of(scene);
-    float aspect = canvas_aspect(c);
-    bool tall = scene_has(scene, FACT_TALL), land = scene->second == CATEGORY_LAND,
-         stars = scene->second == CATEGORY_STARS;
-    float top = land    ? random_range(&r, 0.40f, 0.5f)
-                : stars ? random_range(&r, 0.46f, 0.56f)
-                : tall  ? random_range(&r, 0.08f, 0.18f)
-                        : random_range(&r, 0.26f, 0.38f);
-    float bottom = land ? random_range(&r, 0.66f, 0.76f) : random_range(&r, 0.76f, 0.86f),
-          u = aspect * random_range(&r, 0.34f, 0.66f);
-    struct sky sky = sky_of(scene, &l, top + 0.05f);
-    sky_paint(c, &sky);
-    if (stars) { /* by a moon behind the viewer */
-        l.ambient = rgb_scale(l.ambient, 3.2f);
-        l.sun = rgb_scale(l.sun, 4);
-    }
-    if (stars)
-        night_sky_paint(c, scene, top + 0.1f, 1);
-    if (land)
-        backdrop_paint(c, scene, &l, top - 0.02f, 0.1f);
-    struct ridge crest = {.base = top,
-                          .amplitude = land ? 0.03f : 0.045f,
-                          .frequency = random_range(&r, 1.0f, 2.0f),
-                          .seed = (uint32_t)random_bits(&r)};
-    struct rgb leaf = light_on(&l,
-                               scene_has(scene, FACT_AUTUMN) ? (struct rgb){0.45f, 0.20f, 0.04f}
-                                                             : (struct rgb){0.10f, 0.22f, 0.05f},
-                               0.6f);
-    struct woods woods = {.count = (int)(60 * aspect),
-                          .height = random_range(&r, 0.12f, 0.2f),
-                          .sink = 0.03f,
-                          .colour = light_on(&l, (struct rgb){0.04f, 0.08f, 0.04f}, 0.45f),
-                          .leafy = 0.45f,
-                          .leaves = leaf};
-    if (land)
-        woods.height *= 0.5f;
-    if (scene_has(scene, FACT_FOREST))
-        woods_paint(c, &crest, &woods, scene->seed);
-    cliff_paint(c, &l, &crest, bottom + 0.04f, scene_has(scene, FACT_MOSS) ? 1 : 0.35f,
-                (uint32_t)random_bits(&r));
-    float width = (tall ? 0.15f : 0.22f) * random_range(&r, 0.7f, 1.4f) * (land ? 0.5f : 1);
-    float lip = ridge_at(&crest, u) + 0.005f;
-    if (scene_has(scene, FACT_TIERS))
-        tiers(c, &l, u, lip, bottom, width, &r);
+    struct fall_view v = {.l = light_of(scene),
+                          .aspect = canvas_aspect(c),
+                          .tall = scene_has(scene, FACT_TALL),
+                          .land = scene->second == CATEGORY_LAND,
+                          .stars = scene->second == CATEGORY_STARS};
+    v.top = v.land    ? random_range(&r, 0.40f, 0.5f)
+            : v.stars ? random_range(&r, 0.46f, 0.56f)
+            : v.tall  ? random_range(&r, 0.08f, 0.18f)
+                      : random_range(&r, 0.26f, 0.38f);
+    v.bottom = v.land ? random_range(&r, 0.66f, 0.76f) : random_range(&r, 0.76f, 0.86f);
+    v.u = v.aspect * random_range(&r, 0.34f, 0.66f);
+    fall_sky(c, scene, &v);
+    fall_cliff(c, scene, &v, &r);
+    fall_water(c, scene, &v, &r);
+    if (v.land)
+        fall_meadow(c, scene, &v, &r);
     else
-        one_fall(c, &l, u, lip, bottom, width, &r);
-    if (scene_has(scene, FACT_TWIN)) {
-        float other = u + (u < aspect / 2 ? 1 : -1) * random_range(&r, 0.26f, 0.36f);
-        one_fall(c, &l, other, ridge_at(&crest, other) + 0.005f, bottom, width * 0.6f, &r);
-    }
-    if (land) {
-        struct rgb grass = light_on(&l, (struct rgb){0.13f, 0.26f, 0.06f}, 0.6f);
-        struct plain meadow = {.horizon_v = bottom,
-                               .near = grass,
-                               .far = rgb_scale(grass, 0.75f),
-                               .streak = 0.2f,
-                               .blades = 0.8f,
-                               .flowers = scene_has(scene, FACT_FLOWERS),
-                               .flower = light_on(&l, (struct rgb){0.8f, 0.3f, 0.8f}, 0.6f)};
-        plain_paint(c, &meadow, &l, scene->seed);
-        struct torrent stream = {.horizon_v = bottom,
-                                 .middle = u,
-                                 .bend = 0.12f,
-                                 .far_width = width * 0.9f,
-                                 .near_width = 0.4f,
-                                 .rough = 0.35f,
-                                 .deep = light_on(&l, (struct rgb){0.04f, 0.12f, 0.14f}, 0.5f),
-                                 .foam = white_water(&l),
-                                 .seed = scene->seed};
-        torrent_paint(c, &stream);
-        mist_paint(c, u, bottom, width * 1.2f, white_water(&l), 1, &r);
-        if (scene_has(scene, FACT_FOREST)) {
-            struct ridge line = {.base = bottom + 0.04f,
-                                 .amplitude = 0.02f,
-                                 .frequency = 1,
-                                 .seed = (uint32_t)random_bits(&r)};
-            for (int i = 0; i < 30; i++) {
-                float pu = random_chance(&r, 0.5f) ? random_range(&r, 0, u - 0.25f)
-                                                   : random_range(&r, u + 0.25f, aspect);
-                conifer_paint(c, pu, ridge_at(&line, pu) + 0.03f * random_unit(&r),
-                              random_range(&r, 0.1f, 0.22f), woods.colour, &r);
-            }
-        }
-        return;
-    }
-    if (scene_has(scene, FACT_POOL)) {
-        pool_paint(c, scene, &l, bottom, u, &r);
-    } else {
-        struct torrent stream = {.horizon_v = bottom - 0.01f,
-                                 .middle = u,
-                                 .bend = random_range(&r, -0.1f, 0.1f),
-                                 .far_width = width * 1.5f,
-                                 .near_width = random_range(&r, 0.7f, 1.1f),
-                                 .rough = 0.8f,
-                                 .deep = light_on(&l, (struct rgb){0.035f, 0.10f, 0.10f}, 0.5f),
-                                 .foam = white_water(&l),
-                                 .seed = scene->seed};
-        cliff_floor(c, &l, bottom, scene);
-        torrent_paint(c, &stream);
-    }
-    mist_paint(c, u, bottom + 0.01f, width * 0.9f, white_water(&l), 1.6f, &r);
-    bank_boulders(c, scene, &l, bottom, 16, u, 0.22f, &r);
-    if (scene_has(scene, FACT_FOREST) && !tall)
-        for (int side = 0; side < 2; side++)
-            leaf_tree_paint(c, side ? aspect * 0.99f : aspect * 0.01f, 0.95f,
-                            random_range(&r, 0.7f, 0.95f), rgb_scale(leaf, 0.2f),
-                            rgb_scale(leaf, 0.8f), &r);
+        fall_foot(c, scene, &v, &r);
 }
 
 /* Stones along both edges of a river, bushes behind them. */
@@ -254,8 +290,8 @@ static void banks_paint(struct canvas *c, const struct scene *scene, const struc
 {
     float moss = scene_has(scene, FACT_MOSS) ? 0.8f : 0.2f;
     for (int i = 0; i < 56; i++) {
-        float near = (float)(i / 2) / 28, side = i % 2 ? 1 : -1,
-              v = mixf(w->horizon_v, 1.02f, near);
+        int pair = i / 2;
+        float near = (float)pair / 28, side = i % 2 ? 1 : -1, v = mixf(w->horizon_v, 1.02f, near);
         float middle = w->middle + w->bend * sinf(3.2f * (1 - near)) * (1 - near);
         float edge = mixf(w->far_width, w->near_width, powf(near, 1.15f)) / 2,
               size = (0.018f + 0.085f * near);

@@ -19,81 +19,92 @@ static struct rgb sea_colour(const struct light *l, struct random *r)
     return light_on(l, albedo, 0.35f);
 }
 
+static void island_paint(struct canvas *c, const struct light *l, float horizon, struct random *r)
+{
+    float aspect = canvas_aspect(c), h = 1 / (float)c->height;
+    struct ridge crest = {.base = horizon,
+                          .amplitude = 0.03f,
+                          .frequency = 1,
+                          .sharp = true,
+                          .seed = (uint32_t)random_bits(r)};
+    float at = aspect * random_range(r, 0.15f, 0.85f), wide = random_range(r, 0.14f, 0.32f);
+    float tall = random_range(r, 0.04f, 0.09f);
+    struct rgb rock = light_on(l, (struct rgb){0.10f, 0.11f, 0.09f}, 0.35f);
+    rock = rgb_mix(rock, l->haze, 0.45f);
+    for (int x = canvas_column(c, at - wide); x < canvas_column(c, at + wide); x++) {
+        float u = canvas_u(c, x), d = (u - at) / wide, rise = 1 - d * d;
+        float top = horizon - tall * rise * (0.6f + 8 * (horizon - ridge_at(&crest, u * 3)));
+        canvas_box(c, (struct box){u - h / 2, fminf(top, horizon - 0.001f), u + h / 2, horizon},
+                   rock, 1);
+    }
+}
+
+static void far_city_paint(struct canvas *c, const struct scene *scene, const struct light *l,
+                           float horizon, struct random *r)
+{
+    sky_glow_paint(c, horizon, 0.10f, (struct rgb){1, 0.6f, 0.4f});
+    struct skyline line = {.base_v = horizon,
+                           .height = random_range(r, 0.07f, 0.13f),
+                           .towers = 0.6f,
+                           .lit = 0.5f,
+                           .distance = 0.62f,
+                           .seed = scene->seed};
+    skyline_paint(c, &line, l);
+    shore_lights_paint(c, horizon, 0.7f, scene->seed);
+    canvas_bloom(c, 0.06f);
+}
+
+/* A sea with waves; or a mirror, where lights are to be drawn out in it or time has smoothed it. */
+static void water_paint(struct canvas *c, const struct scene *scene, const struct light *l,
+                        float horizon, struct random *r)
+{
+    bool silky = scene->second == CATEGORY_MOTION,
+         moonlit = l->night && scene_has(scene, FACT_MOON);
+    bool low_sun = l->hour == HOUR_SUNSET || l->hour == HOUR_GOLDEN || l->hour == HOUR_DAWN;
+    float waves = scene_has(scene, FACT_BIG_WAVES) ? random_range(r, 0.8f, 1.15f)
+                  : scene_has(scene, FACT_CALM)    ? random_range(r, 0.12f, 0.25f)
+                                                   : random_range(r, 0.35f, 0.6f);
+    float glitter = moonlit ? 3 : scene_has(scene, FACT_SUN) ? 1 : 0.4f;
+    struct sea sea = {.horizon_v = horizon,
+                      .waves = waves,
+                      .foam = scene_has(scene, FACT_BIG_WAVES) ? 0.75f : 0,
+                      .deep = sea_colour(l, r),
+                      .glitter = low_sun || moonlit,
+                      .glitter_light = rgb_scale(l->sun, glitter),
+                      .seed = scene->seed};
+    if (!scene_has(scene, FACT_CITY_LIGHTS) && !silky) {
+        sea_paint(c, &sea, l);
+        return;
+    }
+    struct mirror smooth = {.shore_v = horizon,
+                            .bottom_v = 1,
+                            .ripple = silky ? 0.08f : random_range(r, 0.3f, 0.7f),
+                            .smear = silky ? 0.9f : 0.5f,
+                            .body = sea.deep,
+                            .reflectance = 0.72f,
+                            .seed = scene->seed};
+    mirror_paint(c, &smooth);
+}
+
 /* Sky and sea, and what is on the horizon. Returns the light with the sun where it is. */
 static struct light open_water(struct canvas *c, const struct scene *scene, float horizon)
 {
     struct random r = random_new(scene->seed, 121);
     struct light l = light_of(scene);
     struct sky sky = sky_of(scene, &l, horizon);
-    bool silky = scene->second == CATEGORY_MOTION;
-    if (silky)
-        sky.streak = 1;
+    sky.streak = scene->second == CATEGORY_MOTION;
     sky_paint(c, &sky);
     l = sky.light;
-    if (l.night || scene->second == CATEGORY_STARS)
-        night_sky_paint(c, scene, horizon,
-                        scene->second == CATEGORY_STARS ? random_range(&r, 0.7f, 1.1f) : 0.15f);
-    float aspect = canvas_aspect(c);
-    if (scene_has(scene, FACT_ISLAND)) {
-        struct ridge island = {
-            .base = horizon, .frequency = 1, .sharp = true, .seed = (uint32_t)random_bits(&r)};
-        float at = aspect * random_range(&r, 0.15f, 0.85f), wide = random_range(&r, 0.14f, 0.32f),
-              tall = random_range(&r, 0.04f, 0.09f);
-        struct rgb rock =
-            rgb_mix(light_on(&l, (struct rgb){0.10f, 0.11f, 0.09f}, 0.35f), l.haze, 0.45f);
-        for (int x = canvas_column(c, at - wide); x < canvas_column(c, at + wide); x++) {
-            float d = (canvas_u(c, x) - at) / wide, rise = 1 - d * d;
-            island.amplitude = 0.03f;
-            float top =
-                horizon -
-                tall * rise * (0.6f + 8 * (horizon - ridge_at(&island, canvas_u(c, x) * 3)));
-            float h = 1 / (float)c->height, u = canvas_u(c, x);
-            canvas_box(c, (struct box){u - h / 2, fminf(top, horizon - 0.001f), u + h / 2, horizon},
-                       rock, 1);
-        }
-    }
+    bool stars = scene->second == CATEGORY_STARS;
+    if (l.night || stars)
+        night_sky_paint(c, scene, horizon, stars ? random_range(&r, 0.7f, 1.1f) : 0.15f);
+    if (scene_has(scene, FACT_ISLAND))
+        island_paint(c, &l, horizon, &r);
     if (scene_has(scene, FACT_MOUNTAINS))
         backdrop_paint(c, scene, &l, horizon - 0.03f, 0.1f);
-    if (scene_has(scene, FACT_CITY_LIGHTS)) {
-        sky_glow_paint(c, horizon, 0.10f, (struct rgb){1, 0.6f, 0.4f});
-        struct skyline line = {.base_v = horizon,
-                               .height = random_range(&r, 0.07f, 0.13f),
-                               .towers = 0.6f,
-                               .lit = 0.5f,
-                               .distance = 0.62f,
-                               .seed = scene->seed};
-        skyline_paint(c, &line, &l);
-        shore_lights_paint(c, horizon, 0.7f, scene->seed);
-        canvas_bloom(c, 0.06f);
-    }
-    float waves = scene_has(scene, FACT_BIG_WAVES) ? random_range(&r, 0.8f, 1.15f)
-                  : scene_has(scene, FACT_CALM)    ? random_range(&r, 0.12f, 0.25f)
-                                                   : random_range(&r, 0.35f, 0.6f);
-    if (silky)
-        waves = 0.10f;
-    bool moonlit = l.night && scene_has(scene, FACT_MOON);
-    bool low_sun = l.hour == HOUR_SUNSET || l.hour == HOUR_GOLDEN || l.hour == HOUR_DAWN;
-    struct sea sea = {.horizon_v = horizon,
-                      .waves = waves,
-                      .foam = scene_has(scene, FACT_BIG_WAVES) ? 0.75f : 0,
-                      .deep = sea_colour(&l, &r),
-                      .glitter = low_sun || moonlit,
-                      .glitter_light = rgb_scale(l.sun, moonlit                      ? 3
-                                                        : scene_has(scene, FACT_SUN) ? 1
-                                                                                     : 0.4f),
-                      .seed = scene->seed};
-    if (scene_has(scene, FACT_CITY_LIGHTS) || silky) {
-        struct mirror smooth = {.shore_v = horizon,
-                                .bottom_v = 1,
-                                .ripple = silky ? 0.08f : random_range(&r, 0.3f, 0.7f),
-                                .smear = silky ? 0.9f : 0.5f,
-                                .body = sea.deep,
-                                .reflectance = 0.72f,
-                                .seed = scene->seed};
-        mirror_paint(c, &smooth);
-    } else {
-        sea_paint(c, &sea, &l);
-    }
+    if (scene_has(scene, FACT_CITY_LIGHTS))
+        far_city_paint(c, scene, &l, horizon, &r);
+    water_paint(c, scene, &l, horizon, &r);
     return l;
 }
 

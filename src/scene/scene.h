@@ -4,7 +4,8 @@
  * captions say what was decided. The world holds what fovea's default categories are about: night
  * skies, wild land, motion, cities, seas, falling water, and mixtures of two of them.
  *
- * A scene is a function of its seed, at any size; on one machine the bytes are too.
+ * A scene is a function of its seed, at any size. With one build of the program the bytes are, too;
+ * compilers differ in the order in which they take numbers from a seed, and in rounding.
  */
 #ifndef FOVEA_SCENE_SCENE_H
 #define FOVEA_SCENE_SCENE_H
