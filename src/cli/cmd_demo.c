@@ -37,8 +37,9 @@ enum { HITS = 3, NOTHING = 1 };
 struct demo_args {
     const char *out, *model;
     int pictures, side, threads;
-    double seed, mixed, repeated;
-    bool keep, only_pictures;
+    uint64_t seed;
+    double mixed, repeated;
+    bool keep, only_pictures, json;
 };
 
 static const struct option options[] = {
@@ -66,12 +67,10 @@ static const struct option options[] = {
      .offset = offsetof(struct demo_args, only_pictures),
      .help = "make the pictures and stop there"},
     {.name = "seed",
-     .kind = OPTION_DOUBLE,
+     .kind = OPTION_SEED,
      .argument = "N",
      .offset = offsetof(struct demo_args, seed),
      .fallback = "1",
-     .min = 0,
-     .max = 9007199254740991.0,
      .help = "another number, other pictures; the same number, the same"},
     {.name = "side",
      .kind = OPTION_INT,
@@ -105,6 +104,7 @@ static const struct option options[] = {
      .fallback = MODEL_DEMO,
      .help = "another model than the one that comes with the program"},
     OPTION_THREADS(struct demo_args),
+    OPTION_JSON(struct demo_args),
     OPTION_END,
 };
 
@@ -129,6 +129,7 @@ struct work {
     const struct demo_args *args;
     struct str dir, pictures, library; /* paths */
     bool temporary;
+    json_t *answer; /* with --json: everything that else is printed as it comes; or NULL */
     struct progress *progress;
     size_t shown;
     struct store *store;
@@ -141,19 +142,19 @@ struct work {
     float *vectors; /* [categories, D] */
 };
 
-static void say_command(const char *format, ...) PRINTF_LIKE(1, 2);
-static void say_command(const char *format, ...)
+/* A step, as it would be typed. */
+static void say_command(const struct work *work, const char *format, ...) PRINTF_LIKE(2, 3);
+static void say_command(const struct work *work, const char *format, ...)
 {
-    struct str line = str_new(4096);
-    char text[2048];
+    char text[4096];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    str_format(&line, "\n$ %s\n", text);
-    output_text(str_text(&line));
+    if (work->answer)
+        return;
+    output_format("\n$ %s\n", text);
     output_flush();
-    str_free(&line);
 }
 
 static enum status choose_dir(struct work *work, struct err *err)
@@ -203,7 +204,7 @@ static enum status make_pictures(struct work *work, struct err *err)
     const struct sample_options how = {
         .dir = str_text(&work->pictures),
         .count = (size_t)args->pictures,
-        .seed = (uint64_t)args->seed,
+        .seed = args->seed,
         .side = args->side,
         .threads = args->threads,
         .mixed = (float)args->mixed,
@@ -216,7 +217,12 @@ static enum status make_pictures(struct work *work, struct err *err)
     begin_progress(work, "Painting", "pictures", how.count);
     enum status status = sample_make(&how, err);
     end_progress(work);
-    if (status == OK)
+    if (status != OK)
+        return status;
+    json_object_set_new(work->answer, "folder", output_json_string(how.dir));
+    json_object_set_new(work->answer, "pictures", json_integer(args->pictures));
+    json_object_set_new(work->answer, "painting_s", json_real(clock_seconds() - start));
+    if (!work->answer)
         output_format(
             "%d pictures in %s, painted in %.1f s; captions.jsonl there says what is in each\n",
             args->pictures, how.dir, clock_seconds() - start);
@@ -250,7 +256,13 @@ static enum status index_pictures(struct work *work, struct err *err)
     end_progress(work);
     if (status == OK && report.cancelled)
         status = err_set(err, ERR_CANCELLED, "stopped after %zu photographs", report.embedded);
-    if (status == OK)
+    if (status != OK)
+        return status;
+    json_object_set_new(work->answer, "library", output_json_string(str_text(&work->library)));
+    json_object_set_new(work->answer, "model", output_json_string(model_info(work->model)->name));
+    json_object_set_new(work->answer, "indexed", json_integer((json_int_t)report.embedded));
+    json_object_set_new(work->answer, "indexing_s", json_real(report.seconds));
+    if (!work->answer)
         output_format("%zu photographs found: %zu new; %.1f s (%.0f photos/s)\n", report.found,
                       report.embedded, report.seconds,
                       report.seconds > 0 ? (double)report.embedded / report.seconds : 0);
@@ -289,16 +301,23 @@ static enum status load_matrix(struct work *work, int64_t *model_id, struct err 
 
 static void print_counts(const struct work *work)
 {
+    json_t *counts = json_object();
     for (size_t k = 0; k < work->categories.count; k++) {
+        const char *name = work->categories.items[k].name;
         size_t count = 0;
         for (size_t i = 0; i < work->labels.count; i++)
             count += work->labels.verdicts[i].category == (int)k;
-        output_format("%7zu  %s\n", count, work->categories.items[k].name);
+        json_object_set_new(counts, name, json_integer((json_int_t)count));
+        if (!work->answer)
+            output_format("%7zu  %s\n", count, name);
     }
     size_t uncertain = 0;
     for (size_t i = 0; i < work->labels.count; i++)
         uncertain += work->labels.verdicts[i].uncertain;
-    output_format("%zu photographs, %zu uncertain\n", work->labels.count, uncertain);
+    json_object_set_new(work->answer, "categories", counts);
+    json_object_set_new(work->answer, "uncertain", json_integer((json_int_t)uncertain));
+    if (!work->answer)
+        output_format("%zu photographs, %zu uncertain\n", work->labels.count, uncertain);
 }
 
 static enum status classify(struct work *work, struct err *err)
@@ -327,6 +346,33 @@ static enum status classify(struct work *work, struct err *err)
     return status;
 }
 
+static void print_hits(const struct work *work, const char *phrase, const struct scan_hit *hits,
+                       size_t found, bool strong)
+{
+    json_t *results = json_array(), *one = json_object();
+    if (!work->answer && !strong)
+        output_text(found ? "no strong matches found; the closest photograph:\n"
+                          : "no strong matches found\n");
+    for (size_t i = 0; i < found; i++) {
+        const char *path = work->matrix.paths[hits[i].row];
+        const char *category = classification_name(&work->labels, &work->categories, hits[i].row);
+        json_t *hit = json_object();
+        json_object_set_new(hit, "path", output_json_string(path));
+        json_object_set_new(hit, "score", output_json_float(hits[i].score));
+        json_object_set_new(hit, "category", output_json_string(category));
+        json_array_append_new(results, hit);
+        if (work->answer)
+            continue;
+        output_format("%.4f  ", (double)hits[i].score);
+        output_name(path);
+        output_format("  (%s)\n", category);
+    }
+    json_object_set_new(one, "phrase", json_string(phrase));
+    json_object_set_new(one, "strong", json_boolean(strong));
+    json_object_set_new(one, "results", results);
+    json_array_append_new(json_object_get(work->answer, "searches"), one);
+}
+
 static enum status search(struct work *work, const char *phrase, struct err *err)
 {
     struct scan_hit hits[HITS];
@@ -335,7 +381,7 @@ static enum status search(struct work *work, const char *phrase, struct err *err
     if (!query)
         return err_no_memory(err, "the query", (size_t)work->matrix.dim);
     const struct search_part part = {SEARCH_TEXT, phrase, 1};
-    say_command("fovea search \"%s\" --limit %d", phrase, HITS);
+    say_command(work, "fovea search \"%s\" --limit %d", phrase, HITS);
     enum status status = search_encode(work->session, work->model, &part, 1, query, err);
     if (status == OK)
         status = scan_top(&work->kernels, work->matrix.vectors, work->matrix.count,
@@ -343,16 +389,22 @@ static enum status search(struct work *work, const char *phrase, struct err *err
     free(query);
     if (status != OK)
         return status;
-    if (!query_apply_floor(hits, &found, search_default_floor(&part, 1)))
-        output_text(found ? "no strong matches found; the closest photograph:\n"
-                          : "no strong matches found\n");
-    for (size_t i = 0; i < found; i++) {
-        output_format("%.4f  ", (double)hits[i].score);
-        output_name(work->matrix.paths[hits[i].row]);
-        output_format("  (%s)\n",
-                      classification_name(&work->labels, &work->categories, hits[i].row));
-    }
+    bool strong = query_apply_floor(hits, &found, search_default_floor(&part, 1));
+    print_hits(work, phrase, hits, found, strong);
     return OK;
+}
+
+/* Two that are there, as pictures go, and one that is not. */
+static enum status search_all(struct work *work, struct err *err)
+{
+    static const char *const phrases[] = {"a lighthouse by the sea at sunset",
+                                          "light trails of cars in front of a skyline",
+                                          "a bowl of noodle soup"};
+    enum status status = OK;
+    json_object_set_new(work->answer, "searches", json_array());
+    for (size_t i = 0; status == OK && i < sizeof phrases / sizeof *phrases; i++)
+        status = search(work, phrases[i], err);
+    return status;
 }
 
 static void print_end(const struct work *work)
@@ -376,27 +428,23 @@ static void print_end(const struct work *work)
 static enum status demonstrate(struct work *work, struct err *err)
 {
     const char *pictures = str_text(&work->pictures);
-    say_command("fovea demo --pictures %d --out %s --only-pictures", work->args->pictures,
+    say_command(work, "fovea demo --pictures %d --out %s --only-pictures", work->args->pictures,
                 str_text(&work->dir));
     enum status status = make_pictures(work, err);
     if (status != OK || work->args->only_pictures)
         return status;
-    say_command("fovea index --model %s --library %s %s", work->args->model,
+    say_command(work, "fovea index --model %s --library %s %s", work->args->model,
                 str_text(&work->library), pictures);
     status = open_model(work, err);
     if (status == OK)
         status = index_pictures(work, err);
     if (status == OK) {
-        say_command("fovea classify --library %s", str_text(&work->library));
+        say_command(work, "fovea classify --library %s", str_text(&work->library));
         status = classify(work, err);
     }
     if (status == OK)
-        status = search(work, "a lighthouse by the sea at sunset", err);
-    if (status == OK)
-        status = search(work, "light trails of cars in front of a skyline", err);
-    if (status == OK) /* nothing like that is there */
-        status = search(work, "a bowl of noodle soup", err);
-    if (status == OK)
+        status = search_all(work, err);
+    if (status == OK && !work->answer)
         print_end(work);
     return status;
 }
@@ -429,6 +477,8 @@ static enum status run(const void *arguments, struct err *err)
                         .dir = str_new(4096),
                         .pictures = str_new(4096),
                         .library = str_new(4096)};
+    if (work.args->json && !(work.answer = json_object()))
+        return err_no_memory(err, "the answer", 0);
     enum status status = choose_dir(&work, err);
     if (status == OK)
         status = image_room_open(err);
@@ -438,6 +488,9 @@ static enum status run(const void *arguments, struct err *err)
         status = demonstrate(&work, err);
         image_room_close();
     }
+    if (status == OK && work.answer)
+        status = output_json(json_incref(work.answer), err);
+    json_decref(work.answer);
     char *dir = strdup(str_text(&work.dir));
     close_work(&work);
     if (dir)

@@ -101,13 +101,13 @@ expect_in out '"floor":0.2,'
 expect_in out '"message":"no strong matches found"'
 
 # By a picture: it finds itself first, and that is a strong match even when it is the only one.
-run search --image pictures/$moved
+run search --image "pictures/$moved"
 expect_code 0
 head -n 1 out >first
 expect_in first "1.0000  $scratch/pictures/$moved"
-run search --image pictures/$moved --floor 0.9999 --json
+run search --image "pictures/$moved" --floor 0.9999 --json
 expect_in out '"strong":true'
-run search "sea:1.0" --image pictures/$moved:0.5 --not people --floor -1 -n 2
+run search "sea:1.0" --image "pictures/$moved:0.5" --not people --floor -1 -n 2
 expect_code 0
 [ "$(wc -l <out)" -eq 2 ] || fail "expected two photographs"
 run search sea --category one --floor -1 --json -n 1000
