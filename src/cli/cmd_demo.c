@@ -280,10 +280,7 @@ static enum status open_model(struct work *work, struct err *err)
     if (status != OK)
         return status;
     kernels_init(&work->kernels, flags);
-    status = session_open(&work->session, work->model, &how, err);
-    if (status == OK)
-        status = store_open(&work->store, str_text(&work->library), STORE_WRITE, err);
-    return status;
+    return session_open(&work->session, work->model, &how, err);
 }
 
 /* The vectors of the model that was just used. */
@@ -428,14 +425,18 @@ static void print_end(const struct work *work)
 static enum status demonstrate(struct work *work, struct err *err)
 {
     const char *pictures = str_text(&work->pictures);
+    /* First, so that nothing is painted in vain. */
+    enum status status = work->args->only_pictures ? OK : open_model(work, err);
+    if (status != OK)
+        return status;
     say_command(work, "fovea demo --pictures %d --out %s --only-pictures", work->args->pictures,
                 str_text(&work->dir));
-    enum status status = make_pictures(work, err);
+    status = make_pictures(work, err);
     if (status != OK || work->args->only_pictures)
         return status;
     say_command(work, "fovea index --model %s --library %s %s", work->args->model,
                 str_text(&work->library), pictures);
-    status = open_model(work, err);
+    status = store_open(&work->store, str_text(&work->library), STORE_WRITE, err);
     if (status == OK)
         status = index_pictures(work, err);
     if (status == OK) {
