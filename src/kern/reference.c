@@ -229,4 +229,5 @@ void kernels_init_reference(struct kernels *table)
         .gelu_quick = gelu_quick,
         .attention = attention,
     };
+    kernels_init_reference_products(table);
 }
