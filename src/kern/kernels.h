@@ -86,7 +86,8 @@ struct kernels {
      * NaN or an infinity among them, NaN (and out is 128). */
     float (*quantize)(uint8_t *out, const float *in, size_t n);
 
-    /* One row: y = (x - mean) / sqrt(var + eps) * gain + bias, biased variance. y may be x. */
+    /* One row: y = (x - mean) / sqrt(var + eps) * gain + bias, biased variance. y may be x. gain
+     * and bias may both be NULL: then y is the normalised row itself. */
     void (*layernorm)(float *y, const float *x, const float *gain, const float *bias, size_t n,
                       float eps);
     void (*add)(float *y, const float *x, size_t n);                 /* y += x */

@@ -196,13 +196,14 @@ static void layernorm(float *y, const float *x, const float *gain, const float *
 
     for (size_t i = 0; i < whole; i += VEC) {
         vec d = vec_mul(vec_sub(vec_sub(vec_load(x + i), mean), correction), factor);
-        vec_store(y + i, vec_fma(d, vec_load(gain + i), vec_load(bias + i)));
+        vec_store(y + i, gain ? vec_fma(d, vec_load(gain + i), vec_load(bias + i)) : d);
     }
     if (rest) {
         vec d = vec_sub(vec_sub(vec_load_part(x + whole, rest, mean), mean), correction);
         d = vec_mul(d, factor);
-        d = vec_fma(d, vec_load_part(gain + whole, rest, zero),
-                    vec_load_part(bias + whole, rest, zero));
+        if (gain)
+            d = vec_fma(d, vec_load_part(gain + whole, rest, zero),
+                        vec_load_part(bias + whole, rest, zero));
         vec_store_part(y + whole, d, rest);
     }
 }
