@@ -273,10 +273,11 @@ static enum status open_model(struct work *work, struct err *err)
 {
     unsigned flags;
     const struct session_options how = {.text_batch = 1};
+    const struct model_request request = {
+        .name = work->args->model, .towers = MODEL_BOTH, .threads = work->args->threads};
     enum status status = cpu_flags(&flags, err);
     if (status == OK)
-        status =
-            model_open_named(&work->model, work->args->model, MODEL_BOTH, work->args->threads, err);
+        status = model_open_named(&work->model, &request, err);
     if (status != OK)
         return status;
     kernels_init(&work->kernels, flags);

@@ -3,8 +3,8 @@
  * A CLIP model and the sessions that run it.
  *
  * A model is opened once, is read-only from then on and may be shared by any number of threads.
- * Opening checks everything that can be wrong with the files; the weights of a tower are packed
- * when the first session needs them, so that opening is cheap where nothing has to be computed. A
+ * Opening checks everything that can be wrong with the files; the weights of a tower are packed, or
+ * read as an earlier process packed them, when the first session needs them. A
  * session is one thread's way to run it: it owns every byte of scratch, sized at open from the
  * model's config and the largest batch, so that a forward pass cannot fail for memory.
  */
@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "clip/preprocess.h"
 #include "clip/tokenizer.h"
+#include "tensor/precision.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,22 +24,29 @@ struct model;
 enum model_towers { MODEL_IMAGE = 1, MODEL_TEXT = 2, MODEL_BOTH = 3 };
 
 struct model_options {
-    const char *dir;  /* folder with open_clip_config.json and open_clip_model.safetensors */
-    const char *name; /* how the user calls it; the folder's name when NULL */
+    const char *dir;    /* the model's folder; may be NULL where `config` and `weights` are given */
+    const char *config; /* JSON text in the place of the folder's open_clip_config.json, or NULL */
+    const char *weights; /* path of the weights file; NULL: looked for in `dir` */
+    const char *name;    /* how the user calls it; NULL: the last part of `dir` or `weights` */
+    int image_size;      /* pixels; 0: the config's. Another one resizes the position embeddings. */
     enum model_towers towers; /* only these may be used; 0 means both */
+    enum precision precision; /* of the matrix products; 0 means what suits the CPU */
+    const char *prepared;     /* folder for prepared weights, "off" for none; NULL: $FOVEA_PREPARED,
+                                 else beside the model (prepare.h) */
     int threads;              /* for packing the weights; 0 means all cores */
 };
 
 struct model_info {
     const char *name;
     char fingerprint[33]; /* hex of XXH3-128 over the config, the weights file's header and size,
-                             and a sample of every tensor */
+                             and a sample of every tensor; an image size of its own is in it */
     int embed_dim;        /* D */
     int image_size;       /* S */
     int image_tokens;     /* rows of the image tower per picture: class token and patches */
     int context_length;   /* T */
     float logit_scale;    /* exp() applied; 100 where the checkpoint has none */
     double image_flops;   /* multiply-adds count 2, of one picture, matrix products only */
+    enum precision precision; /* in use, never AUTO */
     struct preprocess preprocess;
 };
 
@@ -48,6 +56,9 @@ MUST_USE enum status model_open(struct model **out, const struct model_options *
 void model_close(struct model *); /* NULL-safe; sessions must be closed before */
 
 const struct model_info *model_info(const struct model *);
+/* own: of a model at its config's image size. At which size it would have this fingerprint: 0 if at
+ * none, and the fingerprint is another model's. */
+int model_size_of(const struct model_info *own, const char *fingerprint);
 const struct tokenizer *model_tokenizer(const struct model *);
 
 struct session;
