@@ -205,12 +205,20 @@ class Trainer:
         for i in own:
             line = self.scenes.lines[i]
             k = random.integers(len(line["captions"]))
+            if self.step >= self.args.widen and random.random() < 0.25:
+                k = self.wide(line, k, random)
             texts.append(line["captions"][k])
             told.append(line["told"][k])
         own = torch.from_numpy(own)
         pixels = augment(np.array(self.scenes.pixels[own.numpy()]), random)
         nothing = [self.negatives.phrase(random) for _ in range(self.args.negatives)]
         return normalise(pixels), self.ids(texts + nothing), self.scenes.true_of(told, own, own), own
+
+    def wide(self, line, otherwise, random):
+        """A caption that speaks of the category as a whole, if there is one: later in the training they
+        come more often, because what a category is takes longer to learn than what a thing is."""
+        wide = [k for k, t in enumerate(line["told"]) if t >> TOLD_CATEGORY & 63]
+        return wide[random.integers(len(wide))] if wide else otherwise
 
     def loss(self):
         pixels, ids, true, own = self.batch()
@@ -334,7 +342,7 @@ def main():
     parser = argparse.ArgumentParser(description="Trains fovea's demonstration model.")
     parser.add_argument("data")
     parser.add_argument("out")
-    for name, kind, default in (("seed", int, 1), ("steps", int, 1500), ("first", int, 4096), ("pictures", int, 16384), ("batch", int, 256), ("negatives", int, 64), ("merges", int, 1400), ("lr", float, 1e-3), ("warmup", int, 100), ("every", int, 250), ("threads", int, 2)):
+    for name, kind, default in (("seed", int, 1), ("steps", int, 1200), ("widen", int, 500), ("first", int, 4096), ("pictures", int, 16384), ("batch", int, 256), ("negatives", int, 64), ("merges", int, 1400), ("lr", float, 1e-3), ("warmup", int, 100), ("every", int, 250), ("threads", int, 2)):
         parser.add_argument("--" + name, type=kind, default=default)
     parser.add_argument("--float32", action="store_true", help="without bfloat16 (slower where the CPU has it)")
     args = parser.parse_args()
