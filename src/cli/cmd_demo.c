@@ -19,7 +19,7 @@
 #include "library/categories.h"
 #include "library/classify.h"
 #include "library/index.h"
-#include "library/sample.h"
+#include "library/painted.h"
 #include "library/search.h"
 #include "library/tree.h"
 #include "search/query.h"
@@ -50,7 +50,7 @@ static const struct option options[] = {
      .offset = offsetof(struct demo_args, pictures),
      .fallback = "150",
      .min = 1,
-     .max = SAMPLE_MAX,
+     .max = PAINTED_MAX,
      .help = "how many pictures to make"},
     {.name = "out",
      .short_name = 'o',
@@ -78,7 +78,7 @@ static const struct option options[] = {
      .offset = offsetof(struct demo_args, side),
      .fallback = "512",
      .min = 32,
-     .max = SAMPLE_SIDE_MAX,
+     .max = PAINTED_SIDE_MAX,
      .help = "the shorter side of a picture"},
     {.name = "mixed",
      .kind = OPTION_DOUBLE,
@@ -201,7 +201,7 @@ static void on_picture(void *context)
 static enum status make_pictures(struct work *work, struct err *err)
 {
     const struct demo_args *args = work->args;
-    const struct sample_options how = {
+    const struct painted_options how = {
         .dir = str_text(&work->pictures),
         .count = (size_t)args->pictures,
         .seed = args->seed,
@@ -215,7 +215,7 @@ static enum status make_pictures(struct work *work, struct err *err)
     };
     double start = clock_seconds();
     begin_progress(work, "Painting", "pictures", how.count);
-    enum status status = sample_make(&how, err);
+    enum status status = painted_make(&how, err);
     end_progress(work);
     if (status != OK)
         return status;

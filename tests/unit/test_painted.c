@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "image/image.h"
-#include "library/sample.h"
+#include "library/painted.h"
 #include "library/tree.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static char dir[64];
 static int setup(void **state)
 {
     struct err err;
-    snprintf(dir, sizeof dir, "/tmp/fovea-sample.XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/fovea-painted.XXXXXX");
     return mkdtemp(dir) && image_room_open(&err) == OK ? 0 : -1;
 }
 
@@ -51,16 +51,16 @@ static void test_every_picture_is_written(void **state)
     char out[128], captions[160];
     atomic_int made = 0;
     path_in(out, "library");
-    const struct sample_options how = {.dir = out,
-                                       .count = 9,
-                                       .seed = 5,
-                                       .side = 32,
-                                       .threads = 3,
-                                       .mixed = 0.5f,
-                                       .repeated = 0.5f,
-                                       .on_picture = count,
-                                       .context = &made};
-    assert_int_equal(sample_make(&how, &err), OK);
+    const struct painted_options how = {.dir = out,
+                                        .count = 9,
+                                        .seed = 5,
+                                        .side = 32,
+                                        .threads = 3,
+                                        .mixed = 0.5f,
+                                        .repeated = 0.5f,
+                                        .on_picture = count,
+                                        .context = &made};
+    assert_int_equal(painted_make(&how, &err), OK);
     assert_int_equal(atomic_load(&made), 9);
     snprintf(captions, sizeof captions, "%s/captions.jsonl", out);
     struct file_bytes text;
@@ -88,14 +88,14 @@ static void test_refused(void **state)
     static const struct {
         size_t count;
         int side;
-    } cases[] = {{0, 100}, {SAMPLE_MAX + 1, 100}, {1, 31}, {1, SAMPLE_SIDE_MAX + 1}, {1, -1}};
+    } cases[] = {{0, 100}, {PAINTED_MAX + 1, 100}, {1, 31}, {1, PAINTED_SIDE_MAX + 1}, {1, -1}};
     char out[128];
     path_in(out, "refused");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err;
-        const struct sample_options how = {
+        const struct painted_options how = {
             .dir = out, .count = cases[i].count, .side = cases[i].side};
-        assert_int_equal(sample_make(&how, &err), ERR_ARGUMENT);
+        assert_int_equal(painted_make(&how, &err), ERR_ARGUMENT);
         assert_int_not_equal(access(out, F_OK), 0);
     }
 }
@@ -106,12 +106,12 @@ static void test_failures(void **state)
     char out[128];
     const atomic_bool cancel = true;
     path_in(out, "cancelled");
-    struct sample_options how = {.dir = out, .count = 3, .seed = 1, .side = 32, .cancel = &cancel};
-    assert_int_equal(sample_make(&how, &err), ERR_CANCELLED);
+    struct painted_options how = {.dir = out, .count = 3, .seed = 1, .side = 32, .cancel = &cancel};
+    assert_int_equal(painted_make(&how, &err), ERR_CANCELLED);
     assert_int_equal(tree_remove(out, &err), OK);
     how.cancel = NULL;
     how.dir = "/dev/null/library";
-    assert_int_not_equal(sample_make(&how, &err), OK);
+    assert_int_not_equal(painted_make(&how, &err), OK);
 }
 
 /* A link in the folder goes; what it points to stays. */

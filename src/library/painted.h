@@ -6,8 +6,8 @@
  *   DIR/2021/iceland/IMG_0412.jpg     the pictures
  *   DIR/captions.jsonl                what is in each: the truth, for tests and for the curious
  */
-#ifndef FOVEA_LIBRARY_SAMPLE_H
-#define FOVEA_LIBRARY_SAMPLE_H
+#ifndef FOVEA_LIBRARY_PAINTED_H
+#define FOVEA_LIBRARY_PAINTED_H
 
 #include "base/status.h"
 
@@ -15,11 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLE_MAX = 100000, SAMPLE_SIDE_MAX = 4096 };
+enum { PAINTED_MAX = 100000, PAINTED_SIDE_MAX = 4096 };
 
-struct sample_options {
+struct painted_options {
     const char *dir;
-    size_t count; /* pictures, 1 to SAMPLE_MAX */
+    size_t count; /* pictures, 1 to PAINTED_MAX */
     uint64_t seed;
     int side;    /* of the shorter side, in pixels */
     int threads; /* 0: one per core */
@@ -33,6 +33,6 @@ struct sample_options {
 
 /* The same options, the same pictures. What is in the folder already stays, files of the same names
  * are replaced. The image room is open. */
-MUST_USE enum status sample_make(const struct sample_options *, struct err *err);
+MUST_USE enum status painted_make(const struct painted_options *, struct err *err);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * See sample.h. Everything about a picture is decided first, from the seed and its number alone;
+ * See painted.h. Everything about a picture is decided first, from the seed and its number alone;
  * then threads paint and write them in any order.
  *
  * The scenes' seeds have their highest bit set: those that the demonstration model was trained on
  * have not (docs/demo.md).
  */
-#include "library/sample.h"
+#include "library/painted.h"
 
 #include "base/file.h"
 #include "base/str.h"
@@ -87,7 +87,7 @@ struct picture {
 };
 
 struct job {
-    const struct sample_options *how;
+    const struct painted_options *how;
     struct picture *pictures; /* [count] */
     atomic_size_t next;
     pthread_mutex_t lock; /* of what follows */
@@ -108,7 +108,7 @@ static int second_of(enum scene_hour hour, struct random *r)
     return (int)(3600 * random_range(r, from[hour], to[hour]));
 }
 
-static void plan_original(struct picture *p, const struct sample_options *how, size_t number)
+static void plan_original(struct picture *p, const struct painted_options *how, size_t number)
 {
     struct random r = random_new(how->seed, 2 * number);
     scene_plan(&p->scene, random_bits(&r) | SEED_BIT, how->mixed);
@@ -146,7 +146,7 @@ static void plan_repeat(struct picture *p, const struct picture *all, size_t num
     }
 }
 
-static void plan(struct picture *all, const struct sample_options *how)
+static void plan(struct picture *all, const struct painted_options *how)
 {
     static const char *const endings[] = {"", "-small", "-web", ""};
     for (size_t i = 0; i < how->count; i++) {
@@ -211,7 +211,7 @@ static enum status paint_burst(const struct picture *p, int width, int height, u
     return status;
 }
 
-static enum status write_picture(const struct sample_options *how, const struct picture *p,
+static enum status write_picture(const struct painted_options *how, const struct picture *p,
                                  const uint8_t *rgb, int width, int height, struct err *err)
 {
     char taken_at[20];
@@ -229,7 +229,7 @@ static enum status write_picture(const struct sample_options *how, const struct 
     return status;
 }
 
-static enum status make_picture(const struct sample_options *how, const struct picture *p,
+static enum status make_picture(const struct painted_options *how, const struct picture *p,
                                 struct err *err)
 {
     int width, height;
@@ -332,7 +332,7 @@ static void put_line(struct str *out, const struct picture *all, const struct pi
     str_put(out, "}\n");
 }
 
-static enum status write_captions(const struct sample_options *how, const struct picture *all,
+static enum status write_captions(const struct painted_options *how, const struct picture *all,
                                   struct err *err)
 {
     struct str text = str_new(how->count * LINE_MAX_BYTES), path = str_new(PATH_LIMIT);
@@ -368,9 +368,10 @@ static enum status run(struct job *job, struct err *err)
     return job->status;
 }
 
-enum status sample_make(const struct sample_options *how, struct err *err)
+enum status painted_make(const struct painted_options *how, struct err *err)
 {
-    if (how->count < 1 || how->count > SAMPLE_MAX || how->side < 32 || how->side > SAMPLE_SIDE_MAX)
+    if (how->count < 1 || how->count > PAINTED_MAX || how->side < 32 ||
+        how->side > PAINTED_SIDE_MAX)
         return err_set(err, ERR_ARGUMENT, "%zu pictures of %d pixels cannot be made", how->count,
                        how->side);
     struct job job = {.how = how, .pictures = calloc(how->count, sizeof *job.pictures)};
