@@ -112,6 +112,28 @@ class Scenes:
         return true
 
 
+class CategoryPhrases:
+    """What a category as a whole is called, alone or two at a time: "a time lapse photograph of blurred
+    motion". Taken from the captions, so no more is said than they say."""
+
+    JOINTS = [" of ", " with ", " showing ", ", ", " and ", " in "]
+
+    def __init__(self, scenes, count):
+        self.forbidden, self.phrases = scenes.forbidden, [[] for _ in range(6)]
+        for line in scenes.lines[:count]:
+            for caption, told in zip(line["captions"], line["told"]):
+                for c in range(6):
+                    if told == 1 << (TOLD_CATEGORY + c) and caption not in self.phrases[c]:
+                        self.phrases[c].append(caption)
+
+    def phrase(self, category, random):
+        list_ = self.phrases[category]
+        text = list_[random.integers(len(list_))]
+        if random.random() < 0.6:
+            text += self.JOINTS[random.integers(len(self.JOINTS))] + list_[random.integers(len(list_))]
+        return text if plain(text) not in self.forbidden else list_[0]
+
+
 class Negatives:
     OPENINGS = ["", "", "", "a photo of ", "a picture of ", "an image of ", "a photograph of ", "a close up of "]
     ENDINGS = ["", "", "", " on a white background", " in a room", " on a table", " indoors", " in a studio", " at work", " in black and white", " with a smile", " in a shop"]
@@ -172,6 +194,7 @@ class Trainer:
     def __init__(self, args, scenes, held, prompts):
         self.args, self.scenes, self.held, self.prompts = args, scenes, held, prompts
         self.negatives = Negatives()
+        self.wide_phrases = CategoryPhrases(scenes, args.first)
         self.merges = learn_tokenizer(scenes, args.first, self.negatives, args.merges)
         self.tokenizer = bpe.Tokenizer(self.merges)
         self.config = config(self.tokenizer.size)
@@ -212,7 +235,11 @@ class Trainer:
         own = torch.from_numpy(own)
         pixels = augment(np.array(self.scenes.pixels[own.numpy()]), random)
         nothing = [self.negatives.phrase(random) for _ in range(self.args.negatives)]
-        return normalise(pixels), self.ids(texts + nothing), self.scenes.true_of(told, own, own), own
+        wide, true = [], self.scenes.true_of(told, own, own)
+        if self.step >= self.args.categories:
+            wide = [(c, self.wide_phrases.phrase(c, random)) for c in range(6) for _ in range(4)]
+            true = torch.cat([true, self.scenes.category[own].T[[c for c, _ in wide]] > 0.5])
+        return normalise(pixels), self.ids(texts + [t for _, t in wide] + nothing), true, own
 
     def wide(self, line, otherwise, random):
         """A caption that speaks of the category as a whole, if there is one: later in the training they
@@ -228,12 +255,13 @@ class Trainer:
             text = self.model.encode_text(ids)
             guess = self.head(features).float()
         scale = self.model.logit_scale.exp()
-        cosines = image @ text.T  # [n, n + negatives]
-        of_image = torch.cat([true.T, torch.zeros(n, cosines.shape[1] - n, dtype=torch.bool)], 1)
-        clip = (multi_positive(scale * cosines, of_image) + multi_positive(scale * cosines[:, :n].T, true)) / 2
+        cosines, m = image @ text.T, len(true)  # [n, m + negatives]; true: [m, n]
+        of_image = torch.cat([true.T, torch.zeros(n, cosines.shape[1] - m, dtype=torch.bool)], 1)
+        shown = true.any(1)  # a category of which no picture is in the batch is only wrong
+        clip = (multi_positive(scale * cosines, of_image) + multi_positive(scale * cosines[:, :m].T[shown], true[shown])) / 2
         # The program's floor for phrases is a cosine of 0.20.
-        nothing = F.relu(cosines[:, n:].max(0).values - 0.02).pow(2).mean()
-        wrong = F.relu(cosines[:, :n] - 0.15).pow(2).masked_select(~true.T).mean()
+        nothing = F.relu(cosines[:, m:].max(0).values - 0.02).pow(2).mean()
+        wrong = F.relu(cosines[:, :m] - 0.15).pow(2).masked_select(~true.T).mean()
         right = F.relu(0.55 - cosines[:, :n].diagonal()).pow(2).mean()
         scenes = self.scenes
         names = F.cross_entropy(guess[:, :KINDS], scenes.kind[own]) + F.cross_entropy(guess[:, KINDS : KINDS + HOURS], scenes.hour[own])
@@ -342,7 +370,7 @@ def main():
     parser = argparse.ArgumentParser(description="Trains fovea's demonstration model.")
     parser.add_argument("data")
     parser.add_argument("out")
-    for name, kind, default in (("seed", int, 1), ("steps", int, 1200), ("widen", int, 500), ("first", int, 4096), ("pictures", int, 16384), ("batch", int, 256), ("negatives", int, 64), ("merges", int, 1400), ("lr", float, 1e-3), ("warmup", int, 100), ("every", int, 250), ("threads", int, 2)):
+    for name, kind, default in (("seed", int, 1), ("steps", int, 1350), ("widen", int, 500), ("categories", int, 750), ("first", int, 4096), ("pictures", int, 16384), ("batch", int, 256), ("negatives", int, 64), ("merges", int, 1400), ("lr", float, 1e-3), ("warmup", int, 100), ("every", int, 250), ("threads", int, 2)):
         parser.add_argument("--" + name, type=kind, default=default)
     parser.add_argument("--float32", action="store_true", help="without bfloat16 (slower where the CPU has it)")
     args = parser.parse_args()
