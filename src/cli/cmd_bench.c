@@ -16,7 +16,7 @@
 
 struct bench_args {
     const char *model;
-    int batch, threads, rounds, image_size;
+    int batch, threads, rounds, image_size, precision;
     double seconds;
     bool json;
     struct operands roots;
@@ -25,6 +25,7 @@ struct bench_args {
 static const struct option options[] = {
     OPTION_MODEL(struct bench_args),
     OPTION_IMAGE_SIZE(struct bench_args),
+    OPTION_PRECISION(struct bench_args),
     {.name = "batch",
      .kind = OPTION_INT,
      .argument = "N",
@@ -126,6 +127,7 @@ static enum status run(const void *arguments, struct err *err)
     const struct model_request request = {.name = args->model,
                                           .towers = MODEL_IMAGE,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .threads = args->threads};
     enum status status = model_open_named(&model, &request, err);
     if (status == OK)

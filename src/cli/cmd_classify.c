@@ -24,7 +24,7 @@
 struct classify_args {
     const char *library, *model, *categories, *csv, *relative_to, *copy_to, *link_to;
     double uncertain_margin, none_below;
-    int image_size;
+    int image_size, precision;
     bool json;
 };
 
@@ -32,6 +32,7 @@ static const struct option options[] = {
     OPTION_LIBRARY(struct classify_args),
     OPTION_LIBRARY_MODEL(struct classify_args),
     OPTION_IMAGE_SIZE(struct classify_args),
+    OPTION_PRECISION(struct classify_args),
     {.name = "categories",
      .kind = OPTION_STRING,
      .argument = "FILE",
@@ -96,8 +97,10 @@ struct work {
 
 static enum status open_work(struct work *work, const struct classify_args *args, struct err *err)
 {
-    const struct model_request request = {
-        .name = args->model, .towers = MODEL_TEXT, .image_size = args->image_size};
+    const struct model_request request = {.name = args->model,
+                                          .towers = MODEL_TEXT,
+                                          .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision};
     enum status status = args->categories
                              ? categories_read(&work->categories, args->categories, err)
                              : categories_default(&work->categories, err);

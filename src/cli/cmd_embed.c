@@ -23,7 +23,7 @@
 struct embed_args {
     struct operands texts, images;
     const char *model, *npy;
-    int threads, image_size;
+    int threads, image_size, precision;
     bool json, raw;
 };
 
@@ -52,6 +52,7 @@ struct job {
 static const struct option options[] = {
     OPTION_MODEL(struct embed_args),
     OPTION_IMAGE_SIZE(struct embed_args),
+    OPTION_PRECISION(struct embed_args),
     {.name = "text",
      .short_name = 't',
      .kind = OPTION_STRINGS,
@@ -105,6 +106,7 @@ static enum status open_session(struct job *job, struct err *err)
     const struct model_request request = {.name = args->model,
                                           .towers = (enum model_towers)towers,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .threads = args->threads};
     enum status status = model_open_named(&job->model, &request, err);
     if (status != OK)

@@ -15,6 +15,7 @@ enum status model_open_named(struct model **out, const struct model_request *req
     const struct model_options options = {.dir = place.dir,
                                           .name = place.name,
                                           .image_size = request->image_size,
+                                          .precision = request->precision,
                                           .towers = request->towers,
                                           .threads = request->threads};
     status = model_open(out, &options, err);
