@@ -6,10 +6,12 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "base/team.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,16 +89,31 @@ static enum status check_table(struct packed *p, const char *path, const struct 
     return OK;
 }
 
+struct section_check {
+    const struct packed *packed;
+    atomic_int wrong;
+};
+
+static void check_section(void *context, int item, int lane)
+{
+    struct section_check *check = context;
+    const struct section *s = &check->packed->sections[item];
+    (void)lane;
+    if (XXH3_64bits(section_data(check->packed, s), s->bytes) != s->hash)
+        check->wrong++;
+}
+
 static enum status check_sections(const struct packed *p, const char *path, int threads,
                                   struct err *err)
 {
-    long wrong = 0;
-#pragma omp parallel for num_threads(threads) schedule(dynamic) reduction(+ : wrong)
-    for (size_t i = 0; i < p->count; i++) {
-        const struct section *s = &p->sections[i];
-        wrong += XXH3_64bits(section_data(p, s), s->bytes) != s->hash;
-    }
-    return wrong ? damaged(path, "damaged", err) : OK;
+    struct section_check check = {.packed = p};
+    struct team *team;
+    enum status status = team_open(&team, threads, err);
+    if (status != OK)
+        return status;
+    team_run(team, (int)p->count, check_section, &check);
+    team_close(team);
+    return check.wrong ? damaged(path, "damaged", err) : OK;
 }
 
 enum status packed_open(struct packed **out, const char *path, const struct packed_key *key,
