@@ -199,7 +199,9 @@ enum status bench_index(const struct model *model, const char *const *roots, siz
                         int threads, int rounds, struct bench_index *out, struct err *err)
 {
     *out = (struct bench_index){.threads = threads > 0 ? threads : cpu_cores(),
-                                .batch = pipeline_default_batch(model_info(model)),
+                                .batch = pipeline_default_batch(
+                                    model_info(model), threads > 0 ? threads : cpu_cores(),
+                                    PHOTOS_MAX),
                                 .rounds = rounds < ROUNDS_MAX ? rounds : ROUNDS_MAX};
     if (out->threads > THREADS_MAX)
         out->threads = THREADS_MAX;
