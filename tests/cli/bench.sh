@@ -13,6 +13,7 @@ check=$(absolute "$5")
 run model synth "$models/tiny-quickgelu/open_clip_config.json" --seed 0 --out model
 expect_code 0
 export FOVEA_MODEL="$scratch/model"
+export OMP_WAIT_POLICY=passive # threads that spin cost more than this model's work
 "$make_pictures" pictures >made || fail "no pictures"
 total=$(find pictures -name '*.png' | wc -l)
 
