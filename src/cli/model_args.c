@@ -9,7 +9,7 @@ enum status model_open_named(struct model **out, const char *given, enum model_t
 {
     *out = NULL;
     struct model_place place;
-    enum status status = model_resolve(&place, given, err);
+    enum status status = model_resolve(&place, given, NULL, err);
     if (status != OK)
         return status;
     const struct model_options options = {
