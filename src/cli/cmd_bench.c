@@ -16,7 +16,7 @@
 
 struct bench_args {
     const char *model;
-    int batch, threads, rounds;
+    int batch, threads, rounds, image_size;
     double seconds;
     bool json;
     struct operands roots;
@@ -24,6 +24,7 @@ struct bench_args {
 
 static const struct option options[] = {
     OPTION_MODEL(struct bench_args),
+    OPTION_IMAGE_SIZE(struct bench_args),
     {.name = "batch",
      .kind = OPTION_INT,
      .argument = "N",
@@ -122,7 +123,11 @@ static enum status run(const void *arguments, struct err *err)
     struct bench_tower tower;
     struct bench_index index;
     bool with_index = args->roots.count > 0;
-    enum status status = model_open_named(&model, args->model, MODEL_IMAGE, args->threads, err);
+    const struct model_request request = {.name = args->model,
+                                          .towers = MODEL_IMAGE,
+                                          .image_size = args->image_size,
+                                          .threads = args->threads};
+    enum status status = model_open_named(&model, &request, err);
     if (status == OK)
         status = bench_image_tower(model, args->batch, args->threads, args->seconds, &tower, err);
     if (status == OK && with_index)

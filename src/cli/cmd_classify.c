@@ -24,12 +24,14 @@
 struct classify_args {
     const char *library, *model, *categories, *csv, *relative_to, *copy_to, *link_to;
     double uncertain_margin, none_below;
+    int image_size;
     bool json;
 };
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct classify_args),
     OPTION_LIBRARY_MODEL(struct classify_args),
+    OPTION_IMAGE_SIZE(struct classify_args),
     {.name = "categories",
      .kind = OPTION_STRING,
      .argument = "FILE",
@@ -94,14 +96,15 @@ struct work {
 
 static enum status open_work(struct work *work, const struct classify_args *args, struct err *err)
 {
+    const struct model_request request = {
+        .name = args->model, .towers = MODEL_TEXT, .image_size = args->image_size};
     enum status status = args->categories
                              ? categories_read(&work->categories, args->categories, err)
                              : categories_default(&work->categories, err);
     if (status == OK)
         status = library_open(&work->store, args->library, STORE_WRITE, false, err);
     if (status == OK)
-        status = library_model_open(work->store, args->model, MODEL_TEXT, &work->model,
-                                    &work->model_id, err);
+        status = library_model_open(work->store, &request, &work->model, &work->model_id, err);
     const struct session_options one_text = {.text_batch = 1};
     if (status == OK)
         status = session_open(&work->session, work->model, &one_text, err);

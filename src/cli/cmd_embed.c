@@ -23,7 +23,7 @@
 struct embed_args {
     struct operands texts, images;
     const char *model, *npy;
-    int threads;
+    int threads, image_size;
     bool json, raw;
 };
 
@@ -51,6 +51,7 @@ struct job {
 
 static const struct option options[] = {
     OPTION_MODEL(struct embed_args),
+    OPTION_IMAGE_SIZE(struct embed_args),
     {.name = "text",
      .short_name = 't',
      .kind = OPTION_STRINGS,
@@ -101,8 +102,11 @@ static enum status open_session(struct job *job, struct err *err)
     const struct embed_args *args = job->args;
     int towers =
         (args->texts.count > 0 ? MODEL_TEXT : 0) | (args->images.count > 0 ? MODEL_IMAGE : 0);
-    enum status status =
-        model_open_named(&job->model, args->model, (enum model_towers)towers, args->threads, err);
+    const struct model_request request = {.name = args->model,
+                                          .towers = (enum model_towers)towers,
+                                          .image_size = args->image_size,
+                                          .threads = args->threads};
+    enum status status = model_open_named(&job->model, &request, err);
     if (status != OK)
         return status;
     job->info = model_info(job->model);

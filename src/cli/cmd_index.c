@@ -17,7 +17,7 @@
 
 struct index_args {
     const char *library, *model;
-    int threads, batch;
+    int threads, batch, image_size;
     double max_megapixels;
     bool keep_missing, retry_failed, json;
     struct operands roots;
@@ -26,6 +26,7 @@ struct index_args {
 static const struct option options[] = {
     OPTION_LIBRARY(struct index_args),
     OPTION_LIBRARY_MODEL(struct index_args),
+    OPTION_IMAGE_SIZE(struct index_args),
     OPTION_THREADS(struct index_args),
     {.name = "batch",
      .kind = OPTION_INT,
@@ -225,9 +226,11 @@ static enum status index_roots(const struct index_args *args, const char *const 
 {
     struct store *store = NULL;
     struct model *model = NULL;
+    const struct model_request request = {
+        .name = args->model, .towers = MODEL_IMAGE, .image_size = args->image_size};
     enum status status = index_check_roots(roots, args->roots.count, err);
     if (status == OK)
-        status = library_index_open(&store, &model, args->library, args->model, err);
+        status = library_index_open(&store, &model, args->library, &request, err);
     if (status == OK) {
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);

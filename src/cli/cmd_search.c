@@ -22,7 +22,7 @@
 struct search_args {
     const char *library, *model, *category;
     struct operands phrases, images, unwanted;
-    int limit;
+    int limit, image_size;
     double floor; /* NAN: by the query */
     bool json;
 };
@@ -30,6 +30,7 @@ struct search_args {
 static const struct option options[] = {
     OPTION_LIBRARY(struct search_args),
     OPTION_LIBRARY_MODEL(struct search_args),
+    OPTION_IMAGE_SIZE(struct search_args),
     {.name = "image",
      .kind = OPTION_STRINGS,
      .argument = "FILE",
@@ -147,9 +148,10 @@ static enum status open_work(struct work *work, const struct search_args *args, 
     if (status == OK)
         status = library_open(&work->store, args->library, STORE_READ, false, err);
     enum model_towers towers = search_towers(work->query.parts, work->query.count);
+    const struct model_request request = {
+        .name = args->model, .towers = towers, .image_size = args->image_size};
     if (status == OK)
-        status = library_model_open(work->store, args->model, towers, &work->model, &work->model_id,
-                                    err);
+        status = library_model_open(work->store, &request, &work->model, &work->model_id, err);
     const struct session_options how = {
         .text_batch = towers & MODEL_TEXT ? 1 : 0,
         .image_batch = towers & MODEL_IMAGE ? 1 : 0,

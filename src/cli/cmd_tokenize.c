@@ -114,8 +114,9 @@ static enum status run(const void *untyped, struct err *err)
     struct tokenizer *own = NULL;
     int context = args->context ? args->context : CONTEXT_DEFAULT;
     enum status status;
+    const struct model_request request = {.name = args->model, .towers = MODEL_TEXT};
     if (args->model)
-        status = model_open_named(&model, args->model, MODEL_TEXT, 0, err);
+        status = model_open_named(&model, &request, err);
     else
         status = tokenizer_open_default(&own, err);
     if (status != OK)

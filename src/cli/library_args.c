@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Finding the library and the model. The rule for the model: what the user says, else $FOVEA_MODEL,
- * else what the library was last indexed with, else the program's default.
+ * else what the library was last indexed with, else the program's default. And for the image size:
+ * what the user says, else the one of the model's vectors in the library (which is written in their
+ * fingerprint), else the model's own.
  */
 #include "cli/library_args.h"
 
 #include "base/file.h"
-#include "cli/model_args.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,8 +61,28 @@ static const char *choose(const char *given, const struct store_model *models, s
     return models[0].name; /* the newest use first */
 }
 
+/* Opens the model, and once more if the library's vectors of it are of another image size: only an
+ * opened model knows its fingerprint, and opening costs little until something is computed. */
+static enum status open_for(struct model **out, const struct model_request *asked,
+                            const struct store_model *models, size_t count, struct err *err)
+{
+    struct model_request request = *asked;
+    int size = 0;
+    request.name = choose(asked->name, models, count);
+    enum status status = model_open_named(out, &request, err);
+    if (status != OK || request.image_size)
+        return status;
+    for (size_t i = 0; i < count && size == 0; i++)
+        size = model_size_of(model_info(*out), models[i].fingerprint);
+    if (size == 0 || size == model_info(*out)->image_size)
+        return OK;
+    model_close(*out);
+    request.image_size = size;
+    return model_open_named(out, &request, err);
+}
+
 enum status library_index_open(struct store **store, struct model **model, const char *library,
-                               const char *model_name, struct err *err)
+                               const struct model_request *request, struct err *err)
 {
     *store = NULL;
     *model = NULL;
@@ -71,7 +92,7 @@ enum status library_index_open(struct store **store, struct model **model, const
     if (status == OK)
         status = store_models(*store, &models, &count, err);
     if (status == OK || status == ERR_NOT_FOUND)
-        status = model_open_named(model, choose(model_name, models, count), MODEL_IMAGE, 0, err);
+        status = open_for(model, request, models, count, err);
     if (status == OK && !*store)
         status = library_open(store, library, STORE_WRITE, true, err);
     free(models);
@@ -89,6 +110,12 @@ static enum status find_in_library(const struct store_model *models, size_t coun
         return OK;
     }
     for (size_t i = 0; i < count; i++)
+        if (model_size_of(info, models[i].fingerprint)) /* of the same weights */
+            return err_set(err, ERR_NOT_FOUND,
+                           "the library has no vectors of %s for pictures of %d pixels; `fovea "
+                           "index --image-size %d DIR` makes them, or leave the option out",
+                           info->name, info->image_size, info->image_size);
+    for (size_t i = 0; i < count; i++)
         if (strcmp(models[i].name, info->name) == 0)
             return err_set(err, ERR_NOT_FOUND,
                            "the files of the model %s have changed since the library was indexed "
@@ -105,7 +132,7 @@ static enum status find_in_library(const struct store_model *models, size_t coun
     return status;
 }
 
-enum status library_model_open(struct store *store, const char *model, enum model_towers towers,
+enum status library_model_open(struct store *store, const struct model_request *request,
                                struct model **out, int64_t *model_id, struct err *err)
 {
     *out = NULL;
@@ -116,7 +143,7 @@ enum status library_model_open(struct store *store, const char *model, enum mode
         status = err_set(err, ERR_NOT_FOUND,
                          "the library is empty; `fovea index DIR` puts photographs into it");
     if (status == OK)
-        status = model_open_named(out, choose(model, models, count), towers, 0, err);
+        status = open_for(out, request, models, count, err);
     if (status == OK)
         status = find_in_library(models, count, model_info(*out), model_id, err);
     if (status != OK) {

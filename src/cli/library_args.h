@@ -5,6 +5,7 @@
 #ifndef FOVEA_CLI_LIBRARY_ARGS_H
 #define FOVEA_CLI_LIBRARY_ARGS_H
 
+#include "cli/model_args.h"
 #include "cli/options.h"
 #include "clip/model.h"
 #include "store/store.h"
@@ -34,16 +35,17 @@
 MUST_USE enum status library_open(struct store **out, const char *library, enum store_mode mode,
                                   bool may_create, struct err *err);
 
-/* The library and the model of an index run, the model chosen by the same rule as below, its image
+/* The library and the model of an index run, the model chosen by the same rules as below, its image
  * tower loaded. A library that is not there is made last, when the model has been opened. */
 MUST_USE enum status library_index_open(struct store **store, struct model **model,
-                                        const char *library, const char *model_name,
+                                        const char *library, const struct model_request *,
                                         struct err *err);
 
-/* Which model a reading command uses: `model` when given, else $FOVEA_MODEL, else the library's
- * newest; opens it and finds its id in the library. ERR_NOT_FOUND when the library holds no vectors
- * of it, with the models that it has vectors of. */
-MUST_USE enum status library_model_open(struct store *, const char *model, enum model_towers,
+/* Which model a reading command uses: the one asked for, else $FOVEA_MODEL, else the library's
+ * newest; opens it and finds its id in the library. Without an image size in the request it is the
+ * one at which the library was last indexed with this model. ERR_NOT_FOUND when the library holds
+ * no vectors of it, with the models that it has vectors of. */
+MUST_USE enum status library_model_open(struct store *, const struct model_request *,
                                         struct model **out, int64_t *model_id, struct err *err);
 
 #endif

@@ -24,14 +24,28 @@
         .offset = offsetof(type, model),                                                           \
         .help = "a model's folder, or ARCH/tag (default: $FOVEA_MODEL, else " MODEL_DEFAULT ")"    \
     }
+#define OPTION_IMAGE_SIZE(type)                                                                    \
+    {                                                                                              \
+        .name = "image-size", .kind = OPTION_INT, .argument = "PIXELS",                            \
+        .offset = offsetof(type, image_size), .fallback = "0", .max = PREPROCESS_MAX_SIZE,         \
+        .help = "show the model pictures of this side; 0: of the size it was trained with"         \
+    }
 #define OPTION_THREADS(type)                                                                       \
     {                                                                                              \
         .name = "threads", .kind = OPTION_INT, .argument = "N", .offset = offsetof(type, threads), \
         .fallback = "0", .max = 1024, .help = "threads to use; 0 means every core"                 \
     }
 
-/* model_resolve() and model_open(). given: the value of --model, or NULL. */
-MUST_USE enum status model_open_named(struct model **out, const char *given, enum model_towers,
-                                      int threads, struct err *err);
+/* What a command asks for. */
+struct model_request {
+    const char *name; /* the value of --model, or NULL */
+    enum model_towers towers;
+    int image_size; /* of --image-size; 0: the model's own */
+    int threads;
+};
+
+/* model_resolve() and model_open(). */
+MUST_USE enum status model_open_named(struct model **out, const struct model_request *,
+                                      struct err *err);
 
 #endif

@@ -67,6 +67,11 @@ struct model_config {
 MUST_USE enum status config_parse(struct model_config *out, const char *json, size_t size,
                                   struct err *err);
 
+/* Sets grid and tokens from image_size and patch_size; `bad` is the status past the limits. */
+MUST_USE enum status config_cut(struct vision_config *, enum status bad, struct err *err);
+/* Another size of the pictures than the config's. ERR_ARGUMENT past the limits. */
+MUST_USE enum status config_set_image_size(struct model_config *, int size, struct err *err);
+
 /* One tensor of the checkpoint that a config describes. */
 struct tensor_spec {
     char name[128];  /* without "text." or "module." */

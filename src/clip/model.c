@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Opening a model folder: config, weights file, the towers asked for, packed tensor by tensor.
- * Everything here is constant once model_open() has returned.
+ * Opening a model: its config and weights file (source.h), the names of its tensors, its tokenizer,
+ * and later the towers asked for, packed tensor by tensor. Everything here is constant once
+ * model_open() has returned.
  */
 #include "clip/model_internal.h"
+
+#include "clip/source.h"
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -15,54 +18,16 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { CONFIG_BYTES = 1 << 20, PATH_BYTES = 1 << 16 };
-
-/* ---- parts of a folder ------------------------------------------------------------------- */
-
-static enum status path_in(struct str *out, const char *dir, const char *name, struct err *err)
-{
-    str_clear(out);
-    path_join(out, dir, name);
-    return str_ok(out) ? OK : err_set(err, ERR_LIMIT, "the folder's name is too long");
-}
-
-static enum status read_config(struct model *m, struct file_bytes *text, const char *dir,
-                               struct err *err)
-{
-    struct str path = str_new(PATH_BYTES);
-    enum status status = path_in(&path, dir, "open_clip_config.json", err);
-    if (status == OK)
-        status = file_read(text, str_text(&path), CONFIG_BYTES, err);
-    if (status == OK) {
-        status = config_parse(&m->config, (const char *)text->data, text->size, err);
-        if (status != OK)
-            err_prefix(err, "%s", str_text(&path));
-    }
-    str_free(&path);
-    return status;
-}
-
-static enum status open_weights(struct model *m, const char *dir, struct err *err)
-{
-    struct str path = str_new(PATH_BYTES);
-    enum status status = path_in(&path, dir, "open_clip_model.safetensors", err);
-    if (status == OK)
-        status = safetensors_open(&m->file, str_text(&path), err);
-    if (status == ERR_NOT_FOUND)
-        err_set(err, status, "%s has no open_clip_model.safetensors: put the model's weights there",
-                dir);
-    str_free(&path);
-    return status;
-}
+/* ---- fingerprint ------------------------------------------------------------------------- */
 
 /* A sample of every tensor: two checkpoints of one architecture have the same header and size, and
  * differ in all their weights. Reading gigabytes to tell them apart would cost more than a search.
  */
-static XXH128_hash_t sample_weights(const struct safetensors *file)
+static XXH128_hash_t sample_weights(const struct checkpoint *file)
 {
     enum { SAMPLE = 64 };
     size_t count;
-    const struct tensor_view *all = safetensors_all(file, &count);
+    const struct tensor_view *all = checkpoint_stored(file, &count);
     XXH128_hash_t hash = XXH3_128bits(NULL, 0);
     for (size_t i = 0; i < count; i++) {
         size_t n = all[i].size_bytes < SAMPLE ? all[i].size_bytes : SAMPLE;
@@ -72,20 +37,49 @@ static XXH128_hash_t sample_weights(const struct safetensors *file)
     return hash;
 }
 
-static void fingerprint(struct model *m, const struct file_bytes *config)
+/* Of open_clip's layout it is the config's alone, as libraries have it written down. */
+static XXH128_hash_t hash_config(const struct model_source *source)
+{
+    XXH128_hash_t config = XXH3_128bits(source->config.data, source->config.size);
+    if (source->layout == SOURCE_OPEN_CLIP)
+        return config;
+    return XXH3_128bits_withSeed(source->preprocess.data, source->preprocess.size,
+                                 config.low64 ^ config.high64);
+}
+
+/* own_size: of the pictures, by the config. Vectors of another size are others, and yet of the same
+ * model: their fingerprints differ in the last bits alone, by the size (model_size_of()). */
+static void fingerprint(struct model *m, const struct model_source *source, int own_size)
 {
     size_t header_size;
-    const void *header = safetensors_header(m->file, &header_size);
-    uint64_t size = safetensors_file_size(m->file);
+    const void *header = checkpoint_header(m->file, &header_size);
+    uint64_t size = checkpoint_file_size(m->file);
     const XXH128_hash_t parts[] = {
-        XXH3_128bits(config->data, config->size),
+        hash_config(source),
         XXH3_128bits(header, header_size),
         XXH3_128bits(&size, sizeof size),
         sample_weights(m->file),
     };
     XXH128_hash_t h = XXH3_128bits(parts, sizeof parts);
+    if (m->config.vision.image_size != own_size)
+        h.low64 ^= (uint64_t)m->config.vision.image_size;
     snprintf(m->info.fingerprint, sizeof m->info.fingerprint, "%016llx%016llx",
              (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+int model_size_of(const struct model_info *own, const char *fingerprint)
+{
+    enum { LAST = 4 }; /* hex digits: sizes are below 65536 */
+    size_t same = sizeof own->fingerprint - 1 - LAST;
+    char *end;
+    if (strlen(fingerprint) != same + LAST || strncmp(own->fingerprint, fingerprint, same) != 0)
+        return 0;
+    unsigned long a = strtoul(own->fingerprint + same, NULL, 16);
+    unsigned long b = strtoul(fingerprint + same, &end, 16);
+    int size = (int)(a ^ b);
+    if (*end != '\0' || size > PREPROCESS_MAX_SIZE)
+        return 0;
+    return size ? size : own->image_size;
 }
 
 static enum status read_logit_scale(struct model *m, const struct weights *w, struct err *err)
@@ -106,9 +100,16 @@ static enum status read_logit_scale(struct model *m, const struct weights *w, st
 
 /* ---- tokenizer --------------------------------------------------------------------------- */
 
+static enum status path_in(struct str *out, const char *dir, const char *name, struct err *err)
+{
+    str_clear(out);
+    path_join(out, dir, name);
+    return str_ok(out) ? OK : err_set(err, ERR_LIMIT, "the folder's name is too long");
+}
+
 static enum status open_merges(struct model *m, const char *dir, bool *found, struct err *err)
 {
-    struct str path = str_new(PATH_BYTES);
+    struct str path = str_new(1 << 16);
     struct file_bytes text = {0};
     struct err missing = {0};
     enum status status = path_in(&path, dir, "merges.txt", err);
@@ -133,9 +134,9 @@ static enum status open_merges(struct model *m, const char *dir, bool *found, st
 
 static enum status open_tokenizer(struct model *m, const char *dir, struct err *err)
 {
-    bool found;
+    bool found = false;
     const struct text_config *t = &m->config.text;
-    enum status status = open_merges(m, dir, &found, err);
+    enum status status = dir ? open_merges(m, dir, &found, err) : OK;
     if (status == OK && !found && t->tokenizer[0])
         return err_set(err, ERR_UNSUPPORTED,
                        "its text needs the tokenizer '%s', which fovea does not have; only its "
@@ -157,16 +158,19 @@ static enum status open_tokenizer(struct model *m, const char *dir, struct err *
 /* ---- the model --------------------------------------------------------------------------- */
 
 /* Everything that can be wrong with the weights is found here; loading them comes later. */
-static enum status check_weights(struct model *m, const char *dir, int threads, struct err *err)
+static enum status check_weights(struct model *m, const struct model_options *o, struct err *err)
 {
     const struct weights_options options = {.image = (m->towers & MODEL_IMAGE) != 0,
                                             .text = (m->towers & MODEL_TEXT) != 0,
-                                            .threads = threads};
-    enum status status = weights_open(&m->weights, m->file, m->ops, &m->config, &options, err);
+                                            .threads = o->threads > 0 ? o->threads : cpu_cores()};
+    enum status status =
+        checkpoint_translate(m->file, &m->config, options.image, options.text, err);
+    if (status == OK)
+        status = weights_open(&m->weights, m->file, m->ops, &m->config, &options, err);
     if (status == OK)
         status = read_logit_scale(m, &m->weights, err);
     if (status == OK && options.text)
-        status = open_tokenizer(m, dir, err);
+        status = open_tokenizer(m, o->dir, err);
     return status;
 }
 
@@ -197,14 +201,49 @@ enum status model_load(const struct model *model, unsigned towers, struct err *e
 
 static enum status set_name(struct model *m, const struct model_options *options, struct err *err)
 {
-    m->name = strdup(options->name ? options->name : path_basename(options->dir));
+    const char *path = options->dir ? options->dir : options->weights ? options->weights : "";
+    m->name = strdup(options->name ? options->name : path_basename(path));
     m->info.name = m->name;
     return m->name ? OK : err_no_memory(err, "a model's name", 0);
 }
 
+static void set_info(struct model *m)
+{
+    m->info.embed_dim = m->config.embed_dim;
+    m->info.image_size = m->config.vision.image_size;
+    m->info.image_tokens = m->config.vision.tokens;
+    m->info.context_length = m->config.text.context_length;
+    m->info.image_flops = vision_flops(&m->config.vision, m->config.embed_dim);
+    m->info.preprocess = m->config.preprocess;
+}
+
+static enum status open_files(struct model *m, const struct model_options *options, struct err *err)
+{
+    struct model_source source;
+    const char *path = options->dir ? options->dir : options->weights;
+    enum status status = source_open(&source, options, err);
+    if (status == OK)
+        status = source_config(&source, &m->config, err);
+    int own_size = m->config.vision.image_size;
+    if (status == OK && options->image_size)
+        status = config_set_image_size(&m->config, options->image_size, err);
+    if (status == OK)
+        status = checkpoint_open(&m->file, str_text(&source.weights_path), err);
+    if (status == OK) {
+        status = check_weights(m, options, err);
+        if (status != OK)
+            err_prefix(err, "%s", path);
+    }
+    if (status == OK) {
+        fingerprint(m, &source, own_size);
+        set_info(m);
+    }
+    source_close(&source);
+    return status;
+}
+
 enum status model_open(struct model **out, const struct model_options *options, struct err *err)
 {
-    struct file_bytes config = {0};
     struct model *m = calloc(1, sizeof *m);
     *out = NULL;
     if (!m)
@@ -215,25 +254,7 @@ enum status model_open(struct model **out, const struct model_options *options, 
     if (status == OK)
         status = tensor_cpu(&m->ops, err);
     if (status == OK)
-        status = read_config(m, &config, options->dir, err);
-    if (status == OK)
-        status = open_weights(m, options->dir, err);
-    if (status == OK) {
-        status = check_weights(m, options->dir,
-                               options->threads > 0 ? options->threads : cpu_cores(), err);
-        if (status != OK)
-            err_prefix(err, "%s", options->dir);
-    }
-    if (status == OK) {
-        fingerprint(m, &config);
-        m->info.embed_dim = m->config.embed_dim;
-        m->info.image_size = m->config.vision.image_size;
-        m->info.image_tokens = m->config.vision.tokens;
-        m->info.context_length = m->config.text.context_length;
-        m->info.image_flops = vision_flops(&m->config.vision, m->config.embed_dim);
-        m->info.preprocess = m->config.preprocess;
-    }
-    file_bytes_free(&config);
+        status = open_files(m, options, err);
     if (status != OK) {
         model_close(m);
         return status;
@@ -249,7 +270,7 @@ void model_close(struct model *m)
     vision_close(&m->vision);
     text_close(&m->text);
     tokenizer_close(m->tokenizer);
-    safetensors_close(m->file);
+    checkpoint_close(m->file);
     pthread_mutex_destroy(&m->lock);
     free(m->name);
     free(m);

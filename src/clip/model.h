@@ -23,8 +23,11 @@ struct model;
 enum model_towers { MODEL_IMAGE = 1, MODEL_TEXT = 2, MODEL_BOTH = 3 };
 
 struct model_options {
-    const char *dir;  /* folder with open_clip_config.json and open_clip_model.safetensors */
-    const char *name; /* how the user calls it; the folder's name when NULL */
+    const char *dir;    /* the model's folder; may be NULL where `config` and `weights` are given */
+    const char *config; /* JSON text in the place of the folder's open_clip_config.json, or NULL */
+    const char *weights; /* path of the weights file; NULL: looked for in `dir` */
+    const char *name;    /* how the user calls it; NULL: the last part of `dir` or `weights` */
+    int image_size;      /* pixels; 0: the config's. Another one resizes the position embeddings. */
     enum model_towers towers; /* only these may be used; 0 means both */
     int threads;              /* for packing the weights; 0 means all cores */
 };
@@ -32,7 +35,7 @@ struct model_options {
 struct model_info {
     const char *name;
     char fingerprint[33]; /* hex of XXH3-128 over the config, the weights file's header and size,
-                             and a sample of every tensor */
+                             and a sample of every tensor; an image size of its own is in it */
     int embed_dim;        /* D */
     int image_size;       /* S */
     int image_tokens;     /* rows of the image tower per picture: class token and patches */
@@ -48,6 +51,9 @@ MUST_USE enum status model_open(struct model **out, const struct model_options *
 void model_close(struct model *); /* NULL-safe; sessions must be closed before */
 
 const struct model_info *model_info(const struct model *);
+/* own: of a model at its config's image size. At which size it would have this fingerprint: 0 if at
+ * none, and the fingerprint is another model's. */
+int model_size_of(const struct model_info *own, const char *fingerprint);
 const struct tokenizer *model_tokenizer(const struct model *);
 
 struct session;

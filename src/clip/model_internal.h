@@ -5,8 +5,8 @@
 #ifndef FOVEA_CLIP_MODEL_INTERNAL_H
 #define FOVEA_CLIP_MODEL_INTERNAL_H
 
+#include "clip/checkpoint.h"
 #include "clip/model.h"
-#include "clip/safetensors.h"
 #include "clip/text.h"
 #include "clip/vision.h"
 #include "clip/weights.h"
@@ -19,7 +19,7 @@ struct model {
     enum model_towers towers; /* that may be used */
     const struct tensor_ops *ops;
     struct model_config config;
-    struct safetensors *file;    /* stays open for the token table */
+    struct checkpoint *file;     /* stays open for the token table */
     struct tokenizer *tokenizer; /* of MODEL_TEXT */
 
     pthread_mutex_t lock;   /* guards the loading of what follows */

@@ -11,12 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "safetensors data is little-endian and is used in place"
-#endif
 
 #define HEADER_LIMIT ((uint64_t)100 << 20)
 
@@ -29,28 +23,6 @@ struct safetensors {
     struct tensor_view *views; /* [count], sorted by name */
     size_t count;
 };
-
-static size_t dtype_size(const char *name)
-{
-    static const struct {
-        const char *name;
-        size_t size;
-    } sizes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2},     {"BF16", 2},    {"I64", 8},
-                 {"I32", 4}, {"I16", 2}, {"I8", 1},      {"U64", 8},     {"U32", 4},
-                 {"U16", 2}, {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (strcmp(name, sizes[i].name) == 0)
-            return sizes[i].size;
-    return 0;
-}
-
-static enum tensor_dtype dtype_of(const char *name)
-{
-    return strcmp(name, "F32") == 0    ? TENSOR_F32
-           : strcmp(name, "F16") == 0  ? TENSOR_F16
-           : strcmp(name, "BF16") == 0 ? TENSOR_BF16
-                                       : TENSOR_OTHER;
-}
 
 static enum status read_shape(struct tensor_view *view, const json_t *shape, struct err *err)
 {
@@ -72,11 +44,11 @@ static enum status read_shape(struct tensor_view *view, const json_t *shape, str
 static enum status read_dtype(struct tensor_view *view, const json_t *dtype, struct err *err)
 {
     const char *name = json_string_value(dtype);
-    if (!name || dtype_size(name) == 0)
+    if (!name || tensor_dtype_size(name) == 0)
         return err_set(err, ERR_FORMAT, "tensor %s: dtype %s is not known", view->name,
                        name ? name : "(missing)");
     snprintf(view->dtype_name, sizeof view->dtype_name, "%s", name);
-    view->dtype = dtype_of(name);
+    view->dtype = tensor_dtype_parse(name);
     return OK;
 }
 
@@ -96,7 +68,7 @@ static enum status read_range(struct tensor_view *view, const struct safetensors
     size_t need;
     view->size_bytes = (size_t)(to - from);
     view->data = st->data + from;
-    if (__builtin_mul_overflow(view->count, dtype_size(view->dtype_name), &need) ||
+    if (__builtin_mul_overflow(view->count, tensor_dtype_size(view->dtype_name), &need) ||
         need != view->size_bytes)
         return err_set(err, ERR_FORMAT,
                        "tensor %s: %zu values of %s do not fill its %zu bytes of data", view->name,
@@ -119,11 +91,6 @@ static enum status read_tensor(struct safetensors *st, const char *name, const j
     if (status == OK)
         st->count++;
     return status;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct tensor_view *)a)->name, ((const struct tensor_view *)b)->name);
 }
 
 static int by_place(const void *a, const void *b)
@@ -177,7 +144,7 @@ static enum status parse_header(struct safetensors *st, struct err *err)
     }
     qsort(st->views, st->count, sizeof *st->views, by_place);
     enum status status = check_cover(st, err);
-    qsort(st->views, st->count, sizeof *st->views, by_name);
+    tensor_views_sort(st->views, st->count);
     return status;
 }
 
@@ -241,8 +208,7 @@ void safetensors_close(struct safetensors *st)
 
 const struct tensor_view *safetensors_find(const struct safetensors *st, const char *name)
 {
-    const struct tensor_view key = {.name = name};
-    return st->count ? bsearch(&key, st->views, st->count, sizeof *st->views, by_name) : NULL;
+    return tensor_views_find(st->views, st->count, name);
 }
 
 const struct tensor_view *safetensors_all(const struct safetensors *st, size_t *count)
@@ -260,50 +226,4 @@ const void *safetensors_header(const struct safetensors *st, size_t *size_bytes)
 size_t safetensors_file_size(const struct safetensors *st)
 {
     return st->map.size;
-}
-
-/* 16-bit elements. The format does not promise alignment, the kernels want uint16_t pointers. */
-static void read_16(const struct tensor_view *view, const struct kernels *kernels, size_t first,
-                    size_t count, float *out)
-{
-    enum { CHUNK = 4096 };
-    uint16_t chunk[CHUNK];
-    const uint8_t *from = (const uint8_t *)view->data + first * 2;
-    for (size_t n; count > 0; count -= n, from += n * 2, out += n) {
-        n = count < CHUNK ? count : CHUNK;
-        memcpy(chunk, from, n * 2);
-        if (view->dtype == TENSOR_F16)
-            kernels->f16_to_f32(out, chunk, n);
-        else
-            kernels->bf16_to_f32(out, chunk, n);
-    }
-}
-
-void tensor_view_read(const struct tensor_view *view, const struct kernels *kernels, size_t first,
-                      size_t count, float *out)
-{
-    if (view->dtype == TENSOR_F32)
-        memcpy(out, (const uint8_t *)view->data + first * 4, count * 4);
-    else
-        read_16(view, kernels, first, count, out);
-}
-
-void tensor_view_release(const struct tensor_view *view)
-{
-    /* Whole pages only: the first and the last may hold a neighbour's bytes. */
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)view->data + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)view->data + view->size_bytes) / page * page;
-    if (to > from)
-        madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-void tensor_shape_format(const int64_t *shape, int dims, char *text, size_t size)
-{
-    size_t used = (size_t)snprintf(text, size, "[");
-    for (int i = 0; i < dims && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : "",
-                                 (long long)shape[i]);
-    if (used < size)
-        snprintf(text + used, size - used, "]");
 }

@@ -12,25 +12,9 @@
 #define FOVEA_CLIP_SAFETENSORS_H
 
 #include "base/status.h"
-#include "kern/kernels.h"
+#include "clip/tensor_view.h"
 
 #include <stddef.h>
-#include <stdint.h>
-
-enum tensor_dtype { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER };
-
-enum { TENSOR_DIMS_MAX = 8 };
-
-struct tensor_view {
-    const char *name;
-    enum tensor_dtype dtype;
-    char dtype_name[8]; /* as in the file: "F32", "I64", … */
-    int dims;           /* 0 for a scalar */
-    int64_t shape[TENSOR_DIMS_MAX];
-    size_t count;     /* product of the shape */
-    const void *data; /* in the mapping; aligned only as the file has it */
-    size_t size_bytes;
-};
 
 struct safetensors;
 
@@ -47,15 +31,5 @@ const struct tensor_view *safetensors_all(const struct safetensors *, size_t *co
 /* The header's JSON text and the file's size, for a fingerprint. */
 const void *safetensors_header(const struct safetensors *, size_t *size_bytes);
 size_t safetensors_file_size(const struct safetensors *);
-
-/* Elements [first, first + count) of an F32, F16 or BF16 tensor as float32. The caller has checked
- * the range and the dtype. */
-void tensor_view_read(const struct tensor_view *, const struct kernels *, size_t first,
-                      size_t count, float *out);
-/* Lets the system take back the memory of the tensor's pages; they are read again on demand. */
-void tensor_view_release(const struct tensor_view *);
-
-/* "[768, 3, 32, 32]" into text, cut at size. */
-void tensor_shape_format(const int64_t *shape, int dims, char *text, size_t size);
 
 #endif

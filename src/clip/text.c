@@ -36,14 +36,9 @@ enum status text_load(struct text *out, struct weights *w, const struct model_co
         status = weights_norm(w, &out->ln_final, "ln_final", t->width, t->norm_eps, err);
     if (status == OK)
         status = load_projection(out, w, err);
-    if (status != OK)
-        return status;
-    const struct tensor_view *table = weights_find(w, "token_embedding.weight");
-    out->table = (struct token_table){.data = table->data,
-                                      .dtype = weights_dtype(table),
-                                      .rows = c->text.vocab_size,
-                                      .width = t->width};
-    return OK;
+    if (status == OK)
+        status = weights_table(w, &out->table, &out->own_table, "token_embedding.weight", err);
+    return status;
 }
 
 void text_close(struct text *t)
@@ -54,6 +49,7 @@ void text_close(struct text *t)
     ops->linear_close(t->proj);
     ops->floats_close(t->positions);
     norm_close(ops, &t->ln_final);
+    free(t->own_table);
     transformer_close(&t->transformer);
     *t = (struct text){0};
 }

@@ -11,7 +11,8 @@ struct text {
     struct text_config config;
     int embed_dim; /* D */
     struct transformer transformer;
-    struct token_table table; /* stays in the file's mapping */
+    struct token_table table; /* stays in the file's mapping, or is: */
+    void *own_table;          /* where the file does not have it row-major; else NULL */
     float *positions;         /* [T, W] */
     struct norm ln_final;
     struct linear *proj; /* W → D; NULL without projection */

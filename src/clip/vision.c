@@ -36,7 +36,8 @@ enum status vision_load(struct vision *out, struct weights *w, const struct mode
     if (status == OK)
         status = weights_floats(w, &out->class_token, "visual.class_embedding", err);
     if (status == OK)
-        status = weights_floats(w, &out->positions, "visual.positional_embedding", err);
+        status = weights_positions(w, &out->positions, "visual.positional_embedding",
+                                   c->vision.grid, err);
     if (status == OK && c->vision.ln_pre)
         status = weights_norm(w, &out->ln_pre, "visual.ln_pre", t->width, t->norm_eps, err);
     if (status == OK)

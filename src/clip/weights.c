@@ -5,10 +5,15 @@
  */
 #include "clip/weights.h"
 
+#include "clip/positions.h"
+
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { GRID_CELLS_MAX = 1 << 16 }; /* of a checkpoint's position embeddings */
 
 static bool is_text(const char *name)
 {
@@ -19,7 +24,7 @@ const struct tensor_view *weights_find(const struct weights *w, const char *name
 {
     char full[TENSOR_NAME_MAX + 16];
     snprintf(full, sizeof full, "%s%s%s", w->prefix, is_text(name) ? w->text_prefix : "", name);
-    return safetensors_find(w->file, full);
+    return checkpoint_find(w->file, full);
 }
 
 enum dtype weights_dtype(const struct tensor_view *t)
@@ -38,6 +43,22 @@ static bool shape_matches(const struct tensor_spec *want, const struct tensor_vi
         if (want->shape[i] != have->shape[i])
             return false;
     return true;
+}
+
+/* The side of the grid that position embeddings [1 + G*G, W] are of; 0 if they are of none. */
+static int grid_of(const struct tensor_view *t)
+{
+    int64_t cells = t->dims == 2 ? t->shape[0] - 1 : 0;
+    if (cells < 1 || cells > GRID_CELLS_MAX)
+        return 0;
+    int grid = (int)lround(sqrt((double)cells));
+    return (int64_t)grid * grid == cells ? grid : 0;
+}
+
+static bool is_grid(const struct tensor_spec *want, const struct tensor_view *have)
+{
+    return strcmp(want->name, "visual.positional_embedding") == 0 && grid_of(have) > 0 &&
+           have->shape[1] == want->shape[1];
 }
 
 static enum status wrong_shape(const struct tensor_spec *want, const struct tensor_view *have,
@@ -75,7 +96,7 @@ static enum status check_tensor(void *context, const struct tensor_spec *want)
         return err_set(check->err, ERR_FORMAT,
                        "tensor %s is missing: these are not the weights of this config",
                        want->name);
-    if (!shape_matches(want, have))
+    if (!shape_matches(want, have) && !is_grid(want, have))
         return wrong_shape(want, have, check->err);
     if (have->dtype == TENSOR_OTHER)
         return err_set(check->err, ERR_UNSUPPORTED,
@@ -84,14 +105,14 @@ static enum status check_tensor(void *context, const struct tensor_spec *want)
     return OK;
 }
 
-enum status weights_open(struct weights *out, const struct safetensors *file,
+enum status weights_open(struct weights *out, const struct checkpoint *file,
                          const struct tensor_ops *ops, const struct model_config *config,
                          const struct weights_options *options, struct err *err)
 {
     *out = (struct weights){
         .file = file, .ops = ops, .prefix = "", .text_prefix = "", .threads = options->threads};
     size_t count;
-    const struct tensor_view *all = safetensors_all(file, &count);
+    const struct tensor_view *all = checkpoint_all(file, &count);
     for (size_t i = 0; i < count; i++)
         if (strncmp(all[i].name, "module.", 7) == 0)
             out->prefix = "module.";
@@ -109,9 +130,14 @@ enum status weights_host(const struct weights *w, float **out, const char *name,
     *out = malloc((count + 1) * sizeof(float));
     if (!*out)
         return err_no_memory(err, name, (unsigned long long)count * sizeof(float));
-    w->ops->convert(*out, t->data, weights_dtype(t), count);
+    const void *data;
+    void *gathered;
+    enum status status = tensor_view_bytes(t, &data, &gathered, err);
+    if (status == OK)
+        w->ops->convert(*out, data, weights_dtype(t), count);
+    free(gathered);
     tensor_view_release(t);
-    return OK;
+    return status;
 }
 
 enum status weights_floats(struct weights *w, float **out, const char *name, struct err *err)
@@ -126,6 +152,37 @@ enum status weights_floats(struct weights *w, float **out, const char *name, str
         w->ops->floats_write(*out, host, count);
     free(host);
     return status;
+}
+
+enum status weights_positions(struct weights *w, float **out, const char *name, int grid,
+                              struct err *err)
+{
+    const struct tensor_view *t = weights_find(w, name);
+    int from = grid_of(t);
+    if (from == grid)
+        return weights_floats(w, out, name, err);
+    size_t count = (1 + (size_t)grid * (size_t)grid) * (size_t)t->shape[1];
+    float *stored = NULL, *resized = malloc(count * sizeof *resized);
+    enum status status = resized ? weights_host(w, &stored, name, err)
+                                 : err_no_memory(err, name, count * sizeof *resized);
+    if (status == OK)
+        status = positions_resize(resized, grid, stored, from, (int)t->shape[1], err);
+    if (status == OK)
+        status = w->ops->floats_open(out, count, err);
+    if (status == OK)
+        w->ops->floats_write(*out, resized, count);
+    free(stored);
+    free(resized);
+    return status;
+}
+
+enum status weights_table(const struct weights *w, struct token_table *out, void **owned,
+                          const char *name, struct err *err)
+{
+    const struct tensor_view *t = weights_find(w, name);
+    *out = (struct token_table){
+        .dtype = weights_dtype(t), .rows = (int)t->shape[0], .width = (int)t->shape[1]};
+    return tensor_view_bytes(t, &out->data, owned, err);
 }
 
 /* The two parameters of a LayerNorm called `name`. */
@@ -166,9 +223,13 @@ enum status weights_linear(struct weights *w, struct linear **out,
         status = weights_host(w, &bias, spec->bias, err);
     if (status == OK && spec->gain)
         status = weights_host(w, &gain, spec->gain, err);
+    const void *data = NULL;
+    void *gathered = NULL;
+    if (status == OK)
+        status = tensor_view_bytes(t, &data, &gathered, err);
     size_t element = weights_dtype(t) == DTYPE_F32 ? 4 : 2;
     const struct linear_source source = {
-        .weights = (const uint8_t *)t->data + (size_t)spec->first * (size_t)in * element,
+        .weights = data ? (const uint8_t *)data + (size_t)spec->first * (size_t)in * element : NULL,
         .dtype = weights_dtype(t),
         .out = spec->count ? spec->count : (int)rows,
         .in = (int)in,
@@ -180,6 +241,7 @@ enum status weights_linear(struct weights *w, struct linear **out,
         status = w->ops->linear_open(out, &source, w->threads, err);
     if (status == OK)
         tensor_view_release(t);
+    free(gathered);
     free(bias);
     free(gain);
     return status;

@@ -7,14 +7,14 @@
 #define FOVEA_CLIP_WEIGHTS_H
 
 #include "base/status.h"
+#include "clip/checkpoint.h"
 #include "clip/config.h"
-#include "clip/safetensors.h"
 #include "tensor/tensor.h"
 
 #include <stddef.h>
 
 struct weights {
-    const struct safetensors *file;
+    const struct checkpoint *file;
     const struct tensor_ops *ops;
     const char *prefix;      /* "module." or "" */
     const char *text_prefix; /* "text." or "", after prefix, for the text tower's names */
@@ -28,9 +28,10 @@ struct weights_options {
 
 enum { TENSOR_NAME_MAX = 128 };
 
-/* Finds the prefixes and checks every tensor of the towers: there, of the right shape, of a type
- * that can be read. After this the loads below fail only for memory. */
-MUST_USE enum status weights_open(struct weights *out, const struct safetensors *,
+/* Finds the prefixes and checks every tensor of the towers: there, of the right shape (the position
+ * embeddings of the image tower: of any square grid), of a type that can be read. After this the
+ * loads below fail only for memory. */
+MUST_USE enum status weights_open(struct weights *out, const struct checkpoint *,
                                   const struct tensor_ops *, const struct model_config *,
                                   const struct weights_options *, struct err *err);
 
@@ -44,6 +45,13 @@ MUST_USE enum status weights_host(const struct weights *, float **out, const cha
 /* float32 where the backend computes; freed by ops->floats_close(). */
 MUST_USE enum status weights_floats(struct weights *, float **out, const char *name,
                                     struct err *err);
+/* weights_floats() of the image tower's position embeddings, resized where the checkpoint's grid is
+ * another one. out: [1 + grid*grid, W] */
+MUST_USE enum status weights_positions(struct weights *, float **out, const char *name, int grid,
+                                       struct err *err);
+/* The token table [V, W]: in the file, or *owned, to be freed, where it has to be gathered. */
+MUST_USE enum status weights_table(const struct weights *, struct token_table *out, void **owned,
+                                   const char *name, struct err *err);
 MUST_USE enum status weights_norm(struct weights *, struct norm *out, const char *name, int width,
                                   float eps, struct err *err);
 void norm_close(const struct tensor_ops *, struct norm *);
