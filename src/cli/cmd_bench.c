@@ -15,16 +15,19 @@
 #include <stdlib.h>
 
 struct bench_args {
-    const char *model;
+    const char *model, *arch;
     int batch, threads, rounds, image_size;
     double seconds;
-    bool json;
+    bool offline, yes, json;
     struct operands roots;
 };
 
 static const struct option options[] = {
     OPTION_MODEL(struct bench_args),
+    OPTION_ARCH(struct bench_args),
     OPTION_IMAGE_SIZE(struct bench_args),
+    OPTION_OFFLINE(struct bench_args),
+    OPTION_YES(struct bench_args),
     {.name = "batch",
      .kind = OPTION_INT,
      .argument = "N",
@@ -124,9 +127,13 @@ static enum status run(const void *arguments, struct err *err)
     struct bench_index index;
     bool with_index = args->roots.count > 0;
     const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
                                           .towers = MODEL_IMAGE,
                                           .image_size = args->image_size,
-                                          .threads = args->threads};
+                                          .threads = args->threads,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     enum status status = model_open_named(&model, &request, err);
     if (status == OK)
         status = bench_image_tower(model, args->batch, args->threads, args->seconds, &tower, err);

@@ -16,17 +16,20 @@
 #include <stdlib.h>
 
 struct index_args {
-    const char *library, *model;
+    const char *library, *model, *arch;
     int threads, batch, image_size;
     double max_megapixels;
-    bool keep_missing, retry_failed, json;
+    bool offline, yes, keep_missing, retry_failed, json;
     struct operands roots;
 };
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct index_args),
     OPTION_LIBRARY_MODEL(struct index_args),
+    OPTION_ARCH(struct index_args),
     OPTION_IMAGE_SIZE(struct index_args),
+    OPTION_OFFLINE(struct index_args),
+    OPTION_YES(struct index_args),
     OPTION_THREADS(struct index_args),
     {.name = "batch",
      .kind = OPTION_INT,
@@ -226,8 +229,13 @@ static enum status index_roots(const struct index_args *args, const char *const 
 {
     struct store *store = NULL;
     struct model *model = NULL;
-    const struct model_request request = {
-        .name = args->model, .towers = MODEL_IMAGE, .image_size = args->image_size};
+    const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
+                                          .towers = MODEL_IMAGE,
+                                          .image_size = args->image_size,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     enum status status = index_check_roots(roots, args->roots.count, err);
     if (status == OK)
         status = library_index_open(&store, &model, args->library, &request, err);

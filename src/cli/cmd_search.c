@@ -20,17 +20,20 @@
 #include <string.h>
 
 struct search_args {
-    const char *library, *model, *category;
+    const char *library, *model, *arch, *category;
     struct operands phrases, images, unwanted;
     int limit, image_size;
     double floor; /* NAN: by the query */
-    bool json;
+    bool offline, yes, json;
 };
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct search_args),
     OPTION_LIBRARY_MODEL(struct search_args),
+    OPTION_ARCH(struct search_args),
     OPTION_IMAGE_SIZE(struct search_args),
+    OPTION_OFFLINE(struct search_args),
+    OPTION_YES(struct search_args),
     {.name = "image",
      .kind = OPTION_STRINGS,
      .argument = "FILE",
@@ -148,8 +151,13 @@ static enum status open_work(struct work *work, const struct search_args *args, 
     if (status == OK)
         status = library_open(&work->store, args->library, STORE_READ, false, err);
     enum model_towers towers = search_towers(work->query.parts, work->query.count);
-    const struct model_request request = {
-        .name = args->model, .towers = towers, .image_size = args->image_size};
+    const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
+                                          .towers = towers,
+                                          .image_size = args->image_size,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     if (status == OK)
         status = library_model_open(work->store, &request, &work->model, &work->model_id, err);
     const struct session_options how = {

@@ -168,7 +168,7 @@ enum status fetch_probe(const struct fetch *f, const char *url, bool stop_at_oth
 static void note_above_bar(void *context, const char *text)
 {
     const struct attempt *t = context;
-    if (t->bar)
+    if (t->bar && t->fetch->progress != PROGRESS_QUIET)
         progress_note(t->bar, "fovea: %s", text);
     else if (t->fetch->note)
         t->fetch->note(t->fetch->context, text);
