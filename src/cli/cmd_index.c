@@ -9,11 +9,14 @@
 #include "cli/report.h"
 
 #include "base/progress.h"
+#include "hub/cache.h"
 #include "image/image.h"
 #include "library/index.h"
 
 #include <signal.h>
 #include <stdlib.h>
+
+#define SPEED_PHOTOS_MIN 100 /* fewer say nothing about a speed */
 
 struct index_args {
     const char *library, *model, *arch;
@@ -170,6 +173,18 @@ static void print_summary(const struct index_report *r)
                       r->failed + r->failed_before + r->bad_dirs);
 }
 
+/* What a large enough run has measured is shown by `fovea models`. */
+static void note_speed(const struct model *model, const struct index_report *r)
+{
+    struct model_place place;
+    struct err ignored;
+    if (r->embedded < SPEED_PHOTOS_MIN || r->cancelled || !(r->seconds > 0) ||
+        model_resolve(&place, model_info(model)->name, NULL, &ignored) != OK)
+        return;
+    cache_note_speed(place.dir, (double)r->embedded / r->seconds, r->embedded);
+    model_place_free(&place);
+}
+
 static void print_report(const struct index_args *args, const struct index_report *report)
 {
     if (args->json)
@@ -220,6 +235,7 @@ static enum status index_into(struct store *store, const struct index_args *args
     progress_close(watcher.progress);
     if (status != OK)
         return status;
+    note_speed(model, &report);
     print_report(args, &report);
     return check_report(&report, err);
 }

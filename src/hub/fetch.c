@@ -248,7 +248,7 @@ enum status fetch_run(const struct fetch *fetch, const struct fetch_file *file,
     struct part part;
     struct attempt t = {.fetch = fetch, .file = file, .part = &part};
     const char *hash = file->known.sha256[0] ? file->known.sha256 : file->sha256_begin;
-    *result = (struct fetch_result){.verified = hash != NULL};
+    *result = (struct fetch_result){.verified = hash || file->known.git_blob[0]};
     enum status status =
         part_open(&part, file->path, &file->known, say_waiting, &t, &result->was_here, err);
     if (status != OK || result->was_here)

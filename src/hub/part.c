@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <nettle/sha1.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,10 +251,38 @@ enum status part_check_space(const struct part *p, int64_t more, struct err *err
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
-static void put_hex(char hex[65], const uint8_t digest[SHA256_DIGEST_SIZE])
+static void put_hex(char *hex, const uint8_t *digest, size_t size)
 {
-    for (int i = 0; i < SHA256_DIGEST_SIZE; i++)
-        snprintf(hex + (size_t)2 * (size_t)i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* SHA-1 of "blob SIZE", a NUL and the content, which is read again: such files are small. */
+static enum status git_blob(const struct part *p, char hex[41], struct err *err)
+{
+    uint8_t *block = malloc(HASH_BLOCK), digest[SHA1_DIGEST_SIZE];
+    struct sha1_ctx hash;
+    char head[40];
+    if (!block)
+        return err_no_memory(err, "a buffer", HASH_BLOCK);
+    sha1_init(&hash);
+    int n = snprintf(head, sizeof head, "blob %lld", (long long)p->size);
+    sha1_update(&hash, (size_t)n + 1, (const uint8_t *)head);
+    enum status status = OK;
+    for (int64_t at = 0; status == OK && at < p->size;) {
+        ssize_t got = pread(p->fd, block, HASH_BLOCK, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            status = err_errno(err, got < 0 ? errno : EIO, "cannot read %s", p->path);
+        else
+            sha1_update(&hash, (size_t)got, block);
+        at += got;
+    }
+    free(block);
+    sha1_digest(&hash, sizeof digest, digest);
+    put_hex(hex, digest, sizeof digest);
+    return status;
 }
 
 static enum status refuse(const struct part *p, struct err *err)
@@ -284,7 +313,7 @@ enum status part_finish(struct part *p, const char *sha256, char hex[65], struct
     uint8_t digest[SHA256_DIGEST_SIZE];
     struct sha256_ctx copy = p->hash;
     sha256_digest(&copy, sizeof digest, digest);
-    put_hex(hex, digest);
+    put_hex(hex, digest, sizeof digest);
     if (p->identity.size >= 0 && p->size != p->identity.size) {
         err_set(err, ERR_FORMAT, "%lld bytes came instead of %lld; they were removed",
                 (long long)p->size, (long long)p->identity.size);
@@ -296,6 +325,19 @@ enum status part_finish(struct part *p, const char *sha256, char hex[65], struct
                 "%.12s…); they were removed, try again",
                 hex, sha256);
         return refuse(p, err);
+    }
+    if (p->identity.git_blob[0]) {
+        char blob[41];
+        enum status status = git_blob(p, blob, err);
+        if (status != OK)
+            return status;
+        if (strcmp(blob, p->identity.git_blob) != 0) {
+            err_set(err, ERR_FORMAT,
+                    "the bytes that came are not those that were announced (git's hash of them is "
+                    "%.12s instead of %.12s); they were removed, try again",
+                    blob, p->identity.git_blob);
+            return refuse(p, err);
+        }
     }
     if (fsync(p->fd) != 0 && errno != EINVAL && errno != ENOTSUP)
         return err_errno(err, errno, "cannot write %s", p->path);

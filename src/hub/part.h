@@ -24,6 +24,8 @@ struct part_identity {
     int64_t size;    /* -1: not known */
     char sha256[65]; /* lower-case hex; "": not known */
     char etag[160];  /* as the server says it; "" */
+    char
+        git_blob[41]; /* SHA-1 of the file as git stores it, by which a hub names small files; "" */
 };
 
 struct part {
@@ -52,8 +54,8 @@ MUST_USE enum status part_identify(struct part *, const struct part_identity *, 
 MUST_USE enum status part_check_space(const struct part *, int64_t more, struct err *err);
 
 /* Checks the size and the hash: `sha256` is the identity's, or the first digits of one (at least
- * 8), or NULL for none. Right: the file gets its final name, hex is its hash. Wrong: the part is
- * removed and the error says what was expected. */
+ * 8), or NULL for none; a known git_blob is checked too. Right: the file gets its final name, hex
+ * is its hash. Wrong: the part is removed and the error says what was expected. */
 MUST_USE enum status part_finish(struct part *, const char *sha256, char hex[65], struct err *err);
 
 #endif

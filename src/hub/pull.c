@@ -57,7 +57,7 @@ static enum status how_without_network(const struct pull *p, enum status status,
 static enum status cannot_reach(const struct pull *p, struct err *err)
 {
     char why[400];
-    snprintf(why, sizeof why, "there is no way to %.380s", err->text);
+    snprintf(why, sizeof why, "its source cannot be reached (%.350s)", err->text);
     return how_without_network(p, ERR_IO, why, err);
 }
 
@@ -89,13 +89,19 @@ static bool is_hex(const char *text, size_t size)
     return strlen(text) == size && strspn(text, "0123456789abcdef") == size;
 }
 
+/* A large file's ETag is its SHA-256, and a small one's is git's name for it. */
 static void identify(struct part_identity *known, const struct http_answer *a)
 {
+    size_t size = strlen(a->etag);
     known->size = a->linked_size >= 0 ? a->linked_size : a->code == 200 ? a->length : -1;
-    if (is_hex(a->linked_etag, 64)) /* of a large file, it is its SHA-256 */
+    if (is_hex(a->linked_etag, 64)) {
         memcpy(known->sha256, a->linked_etag, 65);
-    else if (a->code == 200)
+    } else if (a->code == 200) {
         memcpy(known->etag, a->etag, sizeof known->etag);
+        if (size == 42 && a->etag[0] == '"' && a->etag[41] == '"' &&
+            strspn(a->etag + 1, "0123456789abcdef") == 40)
+            memcpy(known->git_blob, a->etag + 1, 40);
+    }
 }
 
 /* Puts a file of the repository on the list if it is there. *there tells; any other trouble than a
@@ -119,12 +125,17 @@ static enum status look_for(struct pull *p, const char *name, bool *there, struc
         if (!only_file)
             status = fetch_refusal(&a, what, p->settings.token[0] != '\0', err);
     } else if (status == OK) {
-        if (is_hex(a.commit, 40))
+        if (!p->commit[0] && is_hex(a.commit, 40)) {
             memcpy(p->commit, a.commit, 41);
-        struct pull_file *f = add_file(p, name, url);
-        identify(&f->known, &a);
-        *there = true;
-        return OK;
+            free(url);
+            status = make_url(p, name, &url, err);
+        }
+        if (status == OK) {
+            struct pull_file *f = add_file(p, name, url);
+            identify(&f->known, &a);
+            *there = true;
+            return OK;
+        }
     }
     free(url);
     return unreached ? cannot_reach(p, err) : status;

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -163,7 +164,25 @@ static bool local_path(const struct fake_hub *hub, const char *path, char *out, 
            (n == 40 && strncmp(revision, FAKE_HUB_COMMIT, 40) == 0);
 }
 
-static bool read_content(const struct fake_hub *hub, const char *file, struct content *c)
+/* What the hub has as the ETag of a file that lies in git itself. */
+static void git_etag(struct content *c)
+{
+    struct sha1_ctx hash;
+    unsigned char digest[SHA1_DIGEST_SIZE];
+    char head[40];
+    int n = snprintf(head, sizeof head, "blob %lld", c->size);
+    sha1_init(&hash);
+    sha1_update(&hash, (size_t)n + 1, (unsigned char *)head);
+    sha1_update(&hash, (size_t)c->size, c->data);
+    sha1_digest(&hash, sizeof digest, digest);
+    for (int i = 0; i < SHA1_DIGEST_SIZE; i++)
+        snprintf(c->etag + 1 + 2 * i, 3, "%02x", digest[i]);
+    c->etag[0] = c->etag[41] = '"';
+    c->etag[42] = '\0';
+}
+
+static bool read_content(const struct fake_hub *hub, const char *file, bool in_git,
+                         struct content *c)
 {
     FILE *f = fopen(file, "rb");
     struct sha256_ctx hash;
@@ -183,7 +202,10 @@ static bool read_content(const struct fake_hub *hub, const char *file, struct co
     sha256_digest(&hash, sizeof digest, digest);
     for (int i = 0; i < SHA256_DIGEST_SIZE; i++)
         snprintf(c->sha256 + 2 * i, 3, "%02x", digest[i]);
-    snprintf(c->etag, sizeof c->etag, "\"%.32s\"", c->sha256);
+    if (in_git)
+        git_etag(c);
+    else
+        snprintf(c->etag, sizeof c->etag, "\"%.32s\"", c->sha256);
     return true;
 }
 
@@ -325,7 +347,7 @@ static bool answer(const struct connection *c, const struct request *r)
     }
     if (!local_path(hub, r->path, file, sizeof file))
         return send_status(c, 404, "X-Error-Code: RevisionNotFound\r\n");
-    if (!read_content(hub, file, &content))
+    if (!read_content(hub, file, in_repo && !is_large(r->path), &content))
         return send_status(c, 404, in_repo ? "X-Error-Code: EntryNotFound\r\n" : "");
     bool goes_on;
     if (in_repo && !c->is_cdn && is_large(r->path))

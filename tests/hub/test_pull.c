@@ -137,8 +137,15 @@ static void test_wrong_bytes(void **state)
     assert_false(fixture_exists(PULLED SAFETENSORS));
     assert_false(fixture_exists(PULLED SAFETENSORS ".part"));
     assert_false(fixture_exists(PULLED PULL_SOURCE_NAME));
+    assert_false(fixture_exists(PULLED "open_clip_config.json")); /* by git's hash */
     hub->rules.wrong_bytes = false;
     assert_int_equal(pull(H14), OK);
+    fixture_begin(NULL);
+    fixture_make(SERVED SAFETENSORS, SIZE, 3); /* nothing but weights */
+    hub->rules.wrong_bytes = true;
+    expect_error(pull(H14), ERR_FORMAT, "SHA-256");
+    assert_false(fixture_exists(PULLED SAFETENSORS));
+    assert_false(fixture_exists(PULLED SAFETENSORS ".part"));
     fixture_begin(NULL);
     serve_h14();
     hub->rules.wrong_length = true;
