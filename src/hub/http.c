@@ -308,6 +308,10 @@ static void set_up(struct http *h, const struct http_request *r, const char *url
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, h->limits.connect_ms);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, h->limits.low_speed_bytes);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, h->limits.low_speed_s);
+    /* As OpenSSL and Python read it; libcurl itself does not. */
+    const char *certificates = getenv("SSL_CERT_FILE");
+    if (certificates && *certificates)
+        curl_easy_setopt(c, CURLOPT_CAINFO, certificates);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->curl_text);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -342,8 +346,11 @@ static enum status explain(const struct http *h, const struct exchange *x, CURLc
         *failure = HTTP_FAILED_FOR_GOOD;
         return err_set(err, ERR_LIMIT, "the answer of %s is refused: %s", host, x->refused);
     }
-    return err_set(err, ERR_IO, "%s: %s", host,
-                   h->curl_text[0] ? h->curl_text : curl_easy_strerror(code));
+    return err_set(err, ERR_IO, "%s: %s%s", host,
+                   h->curl_text[0] ? h->curl_text : curl_easy_strerror(code),
+                   code == CURLE_PEER_FAILED_VERIFICATION
+                       ? "; if a proxy stands in between, SSL_CERT_FILE can name its certificates"
+                       : "");
 }
 
 /* *next: where the answer redirects to, "" if it does not. */
@@ -382,6 +389,13 @@ static enum status run_hop(struct http *h, const struct http_request *r, const c
     return status;
 }
 
+static bool is_https(const char *url)
+{
+    char scheme[16];
+    return url_part(scheme, sizeof scheme, url, CURLUPART_SCHEME, 0) &&
+           strcmp(scheme, "https") == 0;
+}
+
 static enum status refuse_url(const char *url, bool redirected, enum http_failure *failure,
                               struct err *err)
 {
@@ -418,6 +432,9 @@ enum status http_run(struct http *h, const struct http_request *r, struct http_a
             *failure = HTTP_FAILED_FOR_GOOD;
             return err_set(err, ERR_IO, "%s redirects without end", answer->host);
         }
+        /* Not even to this machine: what was safe stays so, and nobody is sent to its services. */
+        if (is_https(url) && !is_https(next))
+            return refuse_url(next, true, failure, err);
         memcpy(url, next, sizeof url);
     }
 }
