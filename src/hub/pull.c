@@ -109,7 +109,7 @@ static void identify(struct part_identity *known, const struct http_answer *a)
 static enum status look_for(struct pull *p, const char *name, bool *there, struct err *err)
 {
     char *url = NULL;
-    struct http_answer a;
+    struct http_answer a = {0};
     bool unreached = false;
     *there = false;
     enum status status = make_url(p, name, &url, err);
