@@ -21,6 +21,10 @@ unsigned cpu_flags_detect(void)
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         flags |= CPU_AVX512;
+    if ((flags & CPU_AVX512) && __builtin_cpu_supports("avx512vnni"))
+        flags |= CPU_AVX512_VNNI;
+    if ((flags & CPU_AVX512) && __builtin_cpu_supports("avx512bf16"))
+        flags |= CPU_AVX512_BF16;
 #elif defined(__aarch64__)
     flags |= CPU_NEON; /* part of the AArch64 base */
 #endif
@@ -31,12 +35,13 @@ enum status cpu_flags(unsigned *flags, struct err *err)
 {
     static const struct {
         const char *name;
-        unsigned flags;
+        unsigned flags;   /* that it needs */
+        unsigned welcome; /* that it takes too */
     } levels[] = {
-        {"reference", 0},
-        {"avx2", CPU_AVX2},
-        {"avx512", CPU_AVX2 | CPU_AVX512},
-        {"neon", CPU_NEON},
+        {"reference", 0, 0},
+        {"avx2", CPU_AVX2, 0},
+        {"avx512", CPU_AVX2 | CPU_AVX512, CPU_AVX512_VNNI | CPU_AVX512_BF16},
+        {"neon", CPU_NEON, 0},
     };
     unsigned have = cpu_flags_detect();
     const char *wanted = getenv("FOVEA_CPU");
@@ -50,7 +55,7 @@ enum status cpu_flags(unsigned *flags, struct err *err)
             return err_set(err, ERR_ARGUMENT,
                            "FOVEA_CPU=%s: this CPU does not have it; its level is %s", wanted,
                            cpu_level_name(have));
-        *flags = levels[i].flags;
+        *flags = levels[i].flags | (levels[i].welcome & have);
         return OK;
     }
     return err_set(err, ERR_ARGUMENT,
@@ -59,10 +64,14 @@ enum status cpu_flags(unsigned *flags, struct err *err)
 
 const char *cpu_level_name(unsigned flags)
 {
-    return flags & CPU_AVX512 ? "avx512"
-           : flags & CPU_AVX2 ? "avx2"
-           : flags & CPU_NEON ? "neon"
-                              : "reference";
+    const unsigned both = CPU_AVX512_VNNI | CPU_AVX512_BF16;
+    return (flags & both) == both    ? "avx512+vnni+bf16"
+           : flags & CPU_AVX512_VNNI ? "avx512+vnni"
+           : flags & CPU_AVX512_BF16 ? "avx512+bf16"
+           : flags & CPU_AVX512      ? "avx512"
+           : flags & CPU_AVX2        ? "avx2"
+           : flags & CPU_NEON        ? "neon"
+                                     : "reference";
 }
 
 int cpu_cores(void)

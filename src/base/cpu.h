@@ -9,9 +9,11 @@
 #include "base/status.h"
 
 enum cpu_flag {
-    CPU_AVX2 = 1 << 0,   /* AVX2, FMA and F16C */
-    CPU_AVX512 = 1 << 1, /* AVX-512 F, BW, DQ and VL; implies CPU_AVX2 */
-    CPU_NEON = 1 << 2,   /* AArch64 Advanced SIMD */
+    CPU_AVX2 = 1 << 0,        /* AVX2, FMA and F16C */
+    CPU_AVX512 = 1 << 1,      /* AVX-512 F, BW, DQ and VL; implies CPU_AVX2 */
+    CPU_NEON = 1 << 2,        /* AArch64 Advanced SIMD */
+    CPU_AVX512_VNNI = 1 << 3, /* dot products of bytes; implies CPU_AVX512 */
+    CPU_AVX512_BF16 = 1 << 4, /* dot products of bfloat16; implies CPU_AVX512 */
 };
 
 /* Flags of this machine, whatever the environment says. */
@@ -21,7 +23,7 @@ unsigned cpu_flags_detect(void);
  * not have is an ERR_ARGUMENT that lists the levels. */
 MUST_USE enum status cpu_flags(unsigned *flags, struct err *err);
 
-/* "avx512", "avx2", "neon" or "reference". */
+/* "avx512", "avx2", "neon" or "reference"; "avx512" with "+vnni", "+bf16" where it has them. */
 const char *cpu_level_name(unsigned flags);
 
 /* Cores this process may run on (affinity and cgroup-style limits included through

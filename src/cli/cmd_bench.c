@@ -16,7 +16,7 @@
 
 struct bench_args {
     const char *model, *arch;
-    int batch, threads, rounds, image_size;
+    int batch, threads, rounds, image_size, precision;
     double seconds;
     bool offline, yes, json;
     struct operands roots;
@@ -26,6 +26,7 @@ static const struct option options[] = {
     OPTION_MODEL(struct bench_args),
     OPTION_ARCH(struct bench_args),
     OPTION_IMAGE_SIZE(struct bench_args),
+    OPTION_PRECISION(struct bench_args),
     OPTION_OFFLINE(struct bench_args),
     OPTION_YES(struct bench_args),
     {.name = "batch",
@@ -130,6 +131,7 @@ static enum status run(const void *arguments, struct err *err)
                                           .arch = args->arch,
                                           .towers = MODEL_IMAGE,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .threads = args->threads,
                                           .offline = args->offline,
                                           .yes = args->yes,

@@ -24,7 +24,7 @@
 struct classify_args {
     const char *library, *model, *arch, *categories, *csv, *relative_to, *copy_to, *link_to;
     double uncertain_margin, none_below;
-    int image_size;
+    int image_size, precision;
     bool offline, yes, json;
 };
 
@@ -33,6 +33,7 @@ static const struct option options[] = {
     OPTION_LIBRARY_MODEL(struct classify_args),
     OPTION_ARCH(struct classify_args),
     OPTION_IMAGE_SIZE(struct classify_args),
+    OPTION_PRECISION(struct classify_args),
     OPTION_OFFLINE(struct classify_args),
     OPTION_YES(struct classify_args),
     {.name = "categories",
@@ -103,6 +104,7 @@ static enum status open_work(struct work *work, const struct classify_args *args
                                           .arch = args->arch,
                                           .towers = MODEL_TEXT,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .offline = args->offline,
                                           .yes = args->yes,
                                           .json = args->json};

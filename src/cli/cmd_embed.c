@@ -23,7 +23,7 @@
 struct embed_args {
     struct operands texts, images;
     const char *model, *arch, *npy;
-    int threads, image_size;
+    int threads, image_size, precision;
     bool offline, yes, json, raw;
 };
 
@@ -53,6 +53,7 @@ static const struct option options[] = {
     OPTION_MODEL(struct embed_args),
     OPTION_ARCH(struct embed_args),
     OPTION_IMAGE_SIZE(struct embed_args),
+    OPTION_PRECISION(struct embed_args),
     OPTION_OFFLINE(struct embed_args),
     OPTION_YES(struct embed_args),
     {.name = "text",
@@ -109,6 +110,7 @@ static enum status open_session(struct job *job, struct err *err)
                                           .arch = args->arch,
                                           .towers = (enum model_towers)towers,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .threads = args->threads,
                                           .offline = args->offline,
                                           .yes = args->yes,

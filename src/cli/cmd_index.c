@@ -20,7 +20,7 @@
 
 struct index_args {
     const char *library, *model, *arch;
-    int threads, batch, image_size;
+    int threads, batch, image_size, precision;
     double max_megapixels;
     bool offline, yes, keep_missing, retry_failed, json;
     struct operands roots;
@@ -31,6 +31,7 @@ static const struct option options[] = {
     OPTION_LIBRARY_MODEL(struct index_args),
     OPTION_ARCH(struct index_args),
     OPTION_IMAGE_SIZE(struct index_args),
+    OPTION_PRECISION(struct index_args),
     OPTION_OFFLINE(struct index_args),
     OPTION_YES(struct index_args),
     OPTION_THREADS(struct index_args),
@@ -249,6 +250,7 @@ static enum status index_roots(const struct index_args *args, const char *const 
                                           .arch = args->arch,
                                           .towers = MODEL_IMAGE,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .offline = args->offline,
                                           .yes = args->yes,
                                           .json = args->json};

@@ -22,7 +22,7 @@
 struct search_args {
     const char *library, *model, *arch, *category;
     struct operands phrases, images, unwanted;
-    int limit, image_size;
+    int limit, image_size, precision;
     double floor; /* NAN: by the query */
     bool offline, yes, json;
 };
@@ -32,6 +32,7 @@ static const struct option options[] = {
     OPTION_LIBRARY_MODEL(struct search_args),
     OPTION_ARCH(struct search_args),
     OPTION_IMAGE_SIZE(struct search_args),
+    OPTION_PRECISION(struct search_args),
     OPTION_OFFLINE(struct search_args),
     OPTION_YES(struct search_args),
     {.name = "image",
@@ -155,6 +156,7 @@ static enum status open_work(struct work *work, const struct search_args *args, 
                                           .arch = args->arch,
                                           .towers = towers,
                                           .image_size = args->image_size,
+                                          .precision = (enum precision)args->precision,
                                           .offline = args->offline,
                                           .yes = args->yes,
                                           .json = args->json};

@@ -14,6 +14,7 @@ static enum status open_place(struct model **out, const struct model_place *plac
                                           .weights = place->weights,
                                           .name = place->name,
                                           .image_size = request->image_size,
+                                          .precision = request->precision,
                                           .towers = request->towers,
                                           .threads = request->threads};
     return model_open(out, &options, err);

@@ -48,6 +48,15 @@
         .offset = offsetof(type, image_size), .fallback = "0", .max = PREPROCESS_MAX_SIZE,         \
         .help = "show the model pictures of this side; 0: of the size it was trained with"         \
     }
+#define OPTION_PRECISION(type)                                                                     \
+    {                                                                                              \
+        .name = "precision", .kind = OPTION_CHOICE, .argument = "P",                               \
+        .offset = offsetof(type, precision), .fallback = "auto", .choices = precision_names,       \
+        .help =                                                                                    \
+            "of the model's matrix products: f32, bf16 (half the memory, and faster where the "    \
+            "CPU has instructions for it: then auto takes it) or int8 (a quarter, faster "         \
+            "still, a little less exact)"                                                          \
+    }
 #define OPTION_THREADS(type)                                                                       \
     {                                                                                              \
         .name = "threads", .kind = OPTION_INT, .argument = "N", .offset = offsetof(type, threads), \
@@ -60,6 +69,7 @@ struct model_request {
     const char *arch; /* of --arch, or NULL */
     enum model_towers towers;
     int image_size; /* of --image-size; 0: the model's own */
+    enum precision precision;
     int threads;
     bool offline, yes; /* of the options */
     bool json;         /* the command's results are read by a program: it is not asked anything */

@@ -7,6 +7,7 @@
 #include "clip/model_internal.h"
 
 #include "clip/model_tokenizer.h"
+#include "clip/prepare.h"
 #include "clip/source.h"
 
 #include "base/cpu.h"
@@ -107,6 +108,7 @@ static enum status check_weights(struct model *m, const struct model_source *sou
 {
     const struct weights_options options = {.image = (m->towers & MODEL_IMAGE) != 0,
                                             .text = (m->towers & MODEL_TEXT) != 0,
+                                            .precision = m->info.precision,
                                             .threads = o->threads > 0 ? o->threads : cpu_cores()};
     enum status status =
         checkpoint_translate(m->file, &m->config, options.image, options.text, err);
@@ -119,29 +121,77 @@ static enum status check_weights(struct model *m, const struct model_source *sou
     return status;
 }
 
+static enum status load_image(struct model *m, struct err *err)
+{
+    struct weights w = m->weights;
+    enum status status = prepare_tower(&m->image_weights, m, MODEL_IMAGE, err);
+    w.packed = m->image_weights;
+    if (status == OK)
+        status = vision_load(&m->vision, &w, &m->config, err);
+    if (status == OK)
+        return OK;
+    vision_close(&m->vision);
+    packed_close(m->image_weights);
+    m->image_weights = NULL;
+    return status;
+}
+
+static enum status load_text(struct model *m, struct err *err)
+{
+    struct weights w = m->weights;
+    enum status status = prepare_tower(&m->text_weights, m, MODEL_TEXT, err);
+    w.packed = m->text_weights;
+    if (status == OK)
+        status = text_load(&m->text, &w, &m->config, err);
+    if (status == OK)
+        return OK;
+    text_close(&m->text);
+    packed_close(m->text_weights);
+    m->text_weights = NULL;
+    return status;
+}
+
 enum status model_load(const struct model *model, unsigned towers, struct err *err)
 {
-    /* Callers share a model that does not change; that its towers are packed at the first use, and
-     * not at opening, is nobody's business but this function's. */
+    /* Callers share a model that does not change; that its towers are made ready at the first use,
+     * and not at opening, is nobody's business but this function's. */
     struct model *m = (struct model *)(uintptr_t)model;
     pthread_mutex_lock(&m->lock);
     unsigned missing = towers & ~m->loaded;
     enum status status = OK;
     if (missing & MODEL_IMAGE)
-        status = vision_load(&m->vision, &m->weights, &m->config, err);
-    if (status != OK)
-        vision_close(&m->vision);
-    else
+        status = load_image(m, err);
+    if (status == OK)
         m->loaded |= missing & MODEL_IMAGE;
-    if (status == OK && (missing & MODEL_TEXT)) {
-        status = text_load(&m->text, &m->weights, &m->config, err);
-        if (status != OK)
-            text_close(&m->text);
-        else
-            m->loaded |= MODEL_TEXT;
-    }
+    if (status == OK && (missing & MODEL_TEXT))
+        status = load_text(m, err);
+    if (status == OK)
+        m->loaded |= missing & MODEL_TEXT;
     pthread_mutex_unlock(&m->lock);
     return status == OK ? OK : err_prefix(err, "%s", m->name);
+}
+
+/* Heads of an odd width have no pairs of channels (attention over bfloat16 takes two at a time). */
+static enum status choose_precision(struct model *m, enum precision asked, struct err *err)
+{
+    const struct model_config *c = &m->config;
+    bool paired =
+        c->vision.transformer.head_width % 2 == 0 && c->text.transformer.head_width % 2 == 0;
+    m->info.precision = asked;
+    if (asked == PRECISION_AUTO)
+        m->info.precision =
+            paired && m->ops->has_native(PRECISION_BF16) ? PRECISION_BF16 : PRECISION_F32;
+    if (m->info.precision != PRECISION_F32 && !paired)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "its attention heads have an odd width, which %s cannot compute; use f32",
+                       precision_names[asked]);
+    return OK;
+}
+
+static enum status copy_text(char **out, const char *text, struct err *err)
+{
+    *out = text ? strdup(text) : NULL;
+    return !text || *out ? OK : err_no_memory(err, "a model's options", strlen(text));
 }
 
 static enum status set_name(struct model *m, const struct model_options *options, struct err *err)
@@ -149,7 +199,10 @@ static enum status set_name(struct model *m, const struct model_options *options
     const char *path = options->dir ? options->dir : options->weights ? options->weights : "";
     m->name = strdup(options->name ? options->name : path_basename(path));
     m->info.name = m->name;
-    return m->name ? OK : err_no_memory(err, "a model's name", 0);
+    if (!m->name)
+        return err_no_memory(err, "a model's name", 0);
+    enum status status = copy_text(&m->dir, options->dir, err);
+    return status == OK ? copy_text(&m->prepared, options->prepared, err) : status;
 }
 
 static void set_info(struct model *m)
@@ -172,6 +225,11 @@ static enum status open_files(struct model *m, const struct model_options *optio
     int own_size = m->config.vision.image_size;
     if (status == OK && options->image_size)
         status = config_set_image_size(&m->config, options->image_size, err);
+    if (status == OK) {
+        status = choose_precision(m, options->precision, err);
+        if (status != OK)
+            err_prefix(err, "%s", path);
+    }
     if (status == OK)
         status = checkpoint_open(&m->file, str_text(&source.weights_path), err);
     if (status == OK) {
@@ -214,10 +272,14 @@ void model_close(struct model *m)
         return;
     vision_close(&m->vision);
     text_close(&m->text);
+    packed_close(m->image_weights);
+    packed_close(m->text_weights);
     tokenizer_close(m->tokenizer);
     checkpoint_close(m->file);
     pthread_mutex_destroy(&m->lock);
     free(m->name);
+    free(m->dir);
+    free(m->prepared);
     free(m);
 }
 

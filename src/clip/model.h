@@ -3,8 +3,8 @@
  * A CLIP model and the sessions that run it.
  *
  * A model is opened once, is read-only from then on and may be shared by any number of threads.
- * Opening checks everything that can be wrong with the files; the weights of a tower are packed
- * when the first session needs them, so that opening is cheap where nothing has to be computed. A
+ * Opening checks everything that can be wrong with the files; the weights of a tower are packed, or
+ * read as an earlier process packed them, when the first session needs them. A
  * session is one thread's way to run it: it owns every byte of scratch, sized at open from the
  * model's config and the largest batch, so that a forward pass cannot fail for memory.
  */
@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "clip/preprocess.h"
 #include "clip/tokenizer.h"
+#include "tensor/precision.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,9 @@ struct model_options {
     const char *name;    /* how the user calls it; NULL: the last part of `dir` or `weights` */
     int image_size;      /* pixels; 0: the config's. Another one resizes the position embeddings. */
     enum model_towers towers; /* only these may be used; 0 means both */
+    enum precision precision; /* of the matrix products; 0 means what suits the CPU */
+    const char *prepared;     /* folder for prepared weights, "off" for none; NULL: $FOVEA_PREPARED,
+                                 else beside the model (prepare.h) */
     int threads;              /* for packing the weights; 0 means all cores */
 };
 
@@ -42,6 +46,7 @@ struct model_info {
     int context_length;   /* T */
     float logit_scale;    /* exp() applied; 100 where the checkpoint has none */
     double image_flops;   /* multiply-adds count 2, of one picture, matrix products only */
+    enum precision precision; /* in use, never AUTO */
     struct preprocess preprocess;
 };
 

@@ -52,15 +52,17 @@ static struct products products_of(const struct vision *v, int batch)
 }
 
 static enum status measure_products(double *seconds, double *flops, const struct products *p,
-                                    const struct tensor_ops *ops, int threads, struct err *err)
+                                    const struct model *m, int threads, struct err *err)
 {
+    const struct tensor_ops *ops = m->ops;
+    enum precision precision = m->info.precision;
     enum status status = OK;
     *seconds = *flops = 0;
     for (int i = 0; i < p->count && status == OK; i++) {
         const struct product *one = &p->list[i];
         double took = 0;
-        status =
-            ops->measure_product(&took, (int[]){one->m, one->n, one->k}, one->calls, threads, err);
+        status = ops->measure_product(&took, (int[]){one->m, one->n, one->k}, precision, one->calls,
+                                      threads, err);
         *seconds += took;
         *flops += 2.0 * one->m * one->n * one->k * one->calls;
     }
@@ -87,7 +89,7 @@ static enum status run_round(struct session *s, const struct model *m, const uin
     enum status status = session_encode_images(s, pixels, out->batch, vectors, err);
     double tower_seconds = clock_seconds() - start;
     if (status == OK)
-        status = measure_products(&products_seconds, &out->products_flops, &products, m->ops,
+        status = measure_products(&products_seconds, &out->products_flops, &products, m,
                                   out->threads, err);
     out->tower_seconds = least(out->tower_seconds, tower_seconds, out->rounds == 0);
     out->products_seconds = least(out->products_seconds, products_seconds, out->rounds == 0);

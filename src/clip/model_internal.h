@@ -16,20 +16,22 @@
 struct model {
     struct model_info info;
     char *name;
+    char *dir, *prepared;     /* of the options; may be NULL */
     enum model_towers towers; /* that may be used */
     const struct tensor_ops *ops;
     struct model_config config;
     struct checkpoint *file;     /* stays open for the token table */
     struct tokenizer *tokenizer; /* of MODEL_TEXT */
 
-    pthread_mutex_t lock;   /* guards the loading of what follows */
-    struct weights weights; /* checked when the model was opened */
-    unsigned loaded;        /* towers that have been packed */
-    struct vision vision;   /* zeroed when not loaded; read-only from then on */
+    pthread_mutex_t lock;                        /* guards the loading of what follows */
+    struct weights weights;                      /* checked when the model was opened */
+    unsigned loaded;                             /* towers that are ready */
+    struct packed *image_weights, *text_weights; /* what these read */
+    struct vision vision; /* zeroed when not loaded; read-only from then on */
     struct text text;
 };
 
-/* Packs those of the towers that have not been packed yet. Any number of threads may call it. */
+/* Makes those of the towers ready that are not yet. Any number of threads may call it. */
 MUST_USE enum status model_load(const struct model *, unsigned towers, struct err *err);
 
 #endif

@@ -54,6 +54,8 @@ static enum status open_runner(struct session *s, const struct session_options *
         .max_queries = keys,
         .max_keys = keys,
         .max_head_width = larger(c->vision.transformer.head_width, c->text.transformer.head_width),
+        .max_width = larger(larger(c->vision.transformer.width, c->text.transformer.width),
+                            3 * c->vision.patch_size * c->vision.patch_size),
     };
     return s->model->ops->runner_open(&s->runner, &options, err);
 }

@@ -14,9 +14,10 @@ enum { PASS_ROWS = 1024 }; /* enough for full-speed products, little enough to s
 
 static enum status load_projection(struct text *t, struct weights *w, struct err *err)
 {
-    const struct weights_linear plain = {.weight = "text_projection", .transposed = true};
-    const struct weights_linear linear = {.weight = "text_projection.weight",
-                                          .bias = "text_projection.bias"};
+    const struct weights_linear plain = {
+        .weight = "text_projection", .transposed = true, .sensitive = true};
+    const struct weights_linear linear = {
+        .weight = "text_projection.weight", .bias = "text_projection.bias", .sensitive = true};
     if (!t->config.has_projection)
         return OK;
     return weights_linear(w, &t->proj, t->config.proj_bias ? &linear : &plain, err);
@@ -28,12 +29,15 @@ enum status text_load(struct text *out, struct weights *w, const struct model_co
     const struct transformer_config *t = &c->text.transformer;
     const struct transformer_options options = {
         .tower = "", .causal = c->text.causal, .pools = true};
-    *out = (struct text){.config = c->text, .embed_dim = c->embed_dim};
+    const struct weights_norm ln_final = {"ln_final", t->width, t->norm_eps, .folded = false};
+    *out = (struct text){.config = c->text,
+                         .embed_dim = c->embed_dim,
+                         .element = rows_element(weights_precision(w, true))};
     enum status status = transformer_load(&out->transformer, w, t, &options, err);
     if (status == OK)
         status = weights_floats(w, &out->positions, "positional_embedding", err);
     if (status == OK)
-        status = weights_norm(w, &out->ln_final, "ln_final", t->width, t->norm_eps, err);
+        status = weights_norm(w, &out->ln_final, &ln_final, err);
     if (status == OK)
         status = load_projection(out, w, err);
     if (status == OK)
@@ -148,16 +152,19 @@ static enum status run_pass(const struct text *t, struct runner *runner,
     enum status status = transformer_run(&t->transformer, runner, s, batch, err);
     if (status != OK)
         return status;
-    ops->layernorm(runner, s->pooled_h, s->pooled_x, count, &t->ln_final);
-    const float *result = s->pooled_h;
-    if (t->proj) {
-        const struct linear_call project = {
-            .y = scratch->embeddings, .x = s->pooled_h, .rows = count};
+    int width = t->config.transformer.width;
+    const struct rows plain = rows_of_floats(s->pooled_h, width);
+    const struct linear_call project = {
+        .y = rows_of_floats(scratch->embeddings, t->embed_dim),
+        .x = rows_view(s->pooled_h, t->element, (size_t)count, width),
+        .rows = count,
+    };
+    ops->layernorm(runner, t->proj ? &project.x : &plain, s->pooled_x, count, &t->ln_final);
+    if (t->proj)
         status = ops->linear(runner, t->proj, &project, err);
-        result = scratch->embeddings;
-    }
     if (status == OK)
-        ops->floats_read(out, result, (size_t)count * (size_t)t->embed_dim);
+        ops->floats_read(out, t->proj ? scratch->embeddings : s->pooled_h,
+                         (size_t)count * (size_t)t->embed_dim);
     return status;
 }
 

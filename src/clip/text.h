@@ -9,7 +9,8 @@
 
 struct text {
     struct text_config config;
-    int embed_dim; /* D */
+    int embed_dim;        /* D */
+    enum element element; /* what goes into proj */
     struct transformer transformer;
     struct token_table table; /* stays in the file's mapping, or is: */
     void *own_table;          /* where the file does not have it row-major; else NULL */

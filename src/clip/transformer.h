@@ -17,17 +17,18 @@
 #include "tensor/tensor.h"
 
 struct block {
-    struct norm ln_1, ln_2;
-    struct linear *qkv;    /* W → 3W; or, in a last block that pools: */
-    struct linear *q, *kv; /* W → W, W → 2W */
-    struct linear *out;    /* W → W, LayerScale folded in */
-    struct linear *fc;     /* W → mlp */
-    struct linear *proj;   /* mlp → W, LayerScale folded in */
+    struct norm ln_1, ln_2; /* folded into the layers behind them, but for int8 */
+    struct linear *qkv;     /* W → 3W, attention's scale in q; or, in a last block that pools: */
+    struct linear *q, *kv;  /* W → W, W → 2W */
+    struct linear *out;     /* W → W, LayerScale folded in */
+    struct linear *fc;      /* W → mlp */
+    struct linear *proj;    /* mlp → W, LayerScale folded in */
 };
 
 struct transformer {
     struct transformer_config config;
     const struct tensor_ops *ops;
+    enum element element; /* what goes into the blocks' products */
     bool causal;
     bool pools; /* the last block computes one token of each sequence */
     struct block *blocks;
@@ -45,12 +46,13 @@ MUST_USE enum status transformer_load(struct transformer *out, struct weights *,
                                       const struct transformer_options *, struct err *err);
 void transformer_close(struct transformer *); /* harmless on a zeroed one */
 
-/* Scratch of a forward pass over at most `rows` tokens in `sequences` sequences. */
+/* Scratch of a forward pass over at most `rows` tokens in `sequences` sequences: memory for the
+ * residual stream x in float32, and for rows of any element, as large as float32 would need. */
 struct transformer_scratch {
     float *x;                              /* [rows, W]: the tokens, given and changed in place */
-    float *h;                              /* [rows, W] */
-    float *wide;                           /* [rows, max(3W, mlp)] */
-    float *pooled_x, *pooled_h, *pooled_q; /* [sequences, W]; NULL if it does not pool */
+    float *h;                              /* rows of [W] */
+    float *wide;                           /* rows of [max(3W, mlp)] */
+    float *pooled_x, *pooled_h, *pooled_q; /* [sequences, W] and rows; NULL if it does not pool */
     int32_t *pooled_rows;                  /* [sequences] */
 };
 
@@ -61,6 +63,8 @@ MUST_USE enum status transformer_scratch_open(struct transformer_scratch *out,
 void transformer_scratch_close(struct transformer_scratch *, const struct tensor_ops *);
 
 size_t transformer_wide(const struct transformer_config *); /* floats of a row of `wide` */
+/* Floats for a row of that width, whatever the element. */
+size_t transformer_row(int width);
 
 struct transformer_batch {
     int rows;

@@ -26,9 +26,14 @@ enum status vision_load(struct vision *out, struct weights *w, const struct mode
     const struct transformer_config *t = &c->vision.transformer;
     const struct transformer_options options = {
         .tower = "visual.", .causal = false, .pools = c->vision.pool == VISION_POOL_TOKEN};
-    const struct weights_linear conv1 = {.weight = "visual.conv1.weight"};
-    const struct weights_linear proj = {.weight = "visual.proj", .transposed = true};
-    *out = (struct vision){.config = c->vision, .embed_dim = c->embed_dim};
+    const struct weights_linear conv1 = {.weight = "visual.conv1.weight", .sensitive = true};
+    const struct weights_linear proj = {
+        .weight = "visual.proj", .transposed = true, .sensitive = true};
+    const struct weights_norm ln_pre = {"visual.ln_pre", t->width, t->norm_eps, .folded = false};
+    const struct weights_norm ln_post = {"visual.ln_post", t->width, t->norm_eps, .folded = false};
+    *out = (struct vision){.config = c->vision,
+                           .embed_dim = c->embed_dim,
+                           .element = rows_element(weights_precision(w, true))};
     set_grid(out, c);
     enum status status = transformer_load(&out->transformer, w, t, &options, err);
     if (status == OK)
@@ -39,9 +44,9 @@ enum status vision_load(struct vision *out, struct weights *w, const struct mode
         status = weights_positions(w, &out->positions, "visual.positional_embedding",
                                    c->vision.grid, err);
     if (status == OK && c->vision.ln_pre)
-        status = weights_norm(w, &out->ln_pre, "visual.ln_pre", t->width, t->norm_eps, err);
+        status = weights_norm(w, &out->ln_pre, &ln_pre, err);
     if (status == OK)
-        status = weights_norm(w, &out->ln_post, "visual.ln_post", t->width, t->norm_eps, err);
+        status = weights_norm(w, &out->ln_post, &ln_post, err);
     if (status == OK)
         status = weights_linear(w, &out->proj, &proj, err);
     return status;
@@ -69,7 +74,7 @@ static size_t wide_floats(const struct vision *v, size_t batch)
 {
     size_t side = (size_t)v->config.patch_size, cells = (size_t)v->config.tokens - 1;
     size_t blocks = batch * (size_t)v->config.tokens * transformer_wide(&v->config.transformer);
-    size_t patches = batch * cells * 3 * side * side;
+    size_t patches = batch * cells * transformer_row((int)(3 * side * side));
     return blocks > patches ? blocks : patches;
 }
 
@@ -107,33 +112,43 @@ static enum status embed(const struct vision *v, struct runner *runner,
 {
     const struct tensor_ops *ops = v->transformer.ops;
     int cells = v->config.tokens - 1, width = v->config.transformer.width;
-    ops->patches(runner, s->wide, pixels, n, &v->grid);
-    enum status status = ops->linear(
-        runner, v->conv1, &(struct linear_call){.y = s->h, .x = s->wide, .rows = n * cells}, err);
+    int patch = 3 * v->config.patch_size * v->config.patch_size;
+    const struct linear_call convolve = {
+        .y = rows_of_floats(s->h, width),
+        .x = rows_view(s->wide, v->element, (size_t)n * (size_t)cells, patch),
+        .rows = n * cells,
+    };
+    ops->patches(runner, &convolve.x, pixels, n, &v->grid);
+    enum status status = ops->linear(runner, v->conv1, &convolve, err);
     if (status != OK)
         return status;
     ops->image_tokens(runner, s->x, s->h, n, cells, width, v->class_token, v->positions);
+    const struct rows x = rows_of_floats(s->x, width);
     if (v->config.ln_pre)
-        ops->layernorm(runner, s->x, s->x, n * v->config.tokens, &v->ln_pre);
+        ops->layernorm(runner, &x, s->x, n * v->config.tokens, &v->ln_pre);
     return OK;
 }
 
-/* → [n, W] in the scratch's h; where that is, is returned. */
-static const float *pool(const struct vision *v, struct runner *runner,
-                         const struct transformer_scratch *s, int n)
+/* → [n, W] for the projection, in the scratch's wide, which is free by now. */
+static struct rows pool(const struct vision *v, struct runner *runner,
+                        const struct transformer_scratch *s, int n)
 {
     const struct tensor_ops *ops = v->transformer.ops;
     int tokens = v->config.tokens, width = v->config.transformer.width;
+    const struct rows out = rows_view(s->wide, v->element, (size_t)n, width);
+    const struct rows x = rows_of_floats(s->x, width);
     if (v->config.pool == VISION_POOL_TOKEN) { /* one row each: before and after are the same */
-        ops->layernorm(runner, s->pooled_h, s->pooled_x, n, &v->ln_post);
-        return s->pooled_h;
+        ops->layernorm(runner, &out, s->pooled_x, n, &v->ln_post);
+        return out;
     }
     if (!v->config.final_ln_after_pool)
-        ops->layernorm(runner, s->x, s->x, n * tokens, &v->ln_post);
+        ops->layernorm(runner, &x, s->x, n * tokens, &v->ln_post);
     ops->mean_rows(runner, s->h, s->x, n, tokens, 1, tokens - 1, width);
     if (v->config.final_ln_after_pool)
-        ops->layernorm(runner, s->h, s->h, n, &v->ln_post);
-    return s->h;
+        ops->layernorm(runner, &out, s->h, n, &v->ln_post);
+    else
+        ops->rows_write(runner, &out, s->h, n);
+    return out;
 }
 
 enum status vision_run(const struct vision *v, struct runner *runner,
@@ -156,8 +171,9 @@ enum status vision_run(const struct vision *v, struct runner *runner,
         status = transformer_run(&v->transformer, runner, s, &batch, err);
     if (status != OK)
         return status;
-    const struct linear_call project = {
-        .y = scratch->embeddings, .x = pool(v, runner, s, n), .rows = n};
+    const struct linear_call project = {.y = rows_of_floats(scratch->embeddings, v->embed_dim),
+                                        .x = pool(v, runner, s, n),
+                                        .rows = n};
     status = ops->linear(runner, v->proj, &project, err);
     if (status == OK)
         ops->floats_read(out, scratch->embeddings, (size_t)n * (size_t)v->embed_dim);

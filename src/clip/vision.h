@@ -9,7 +9,8 @@
 
 struct vision {
     struct vision_config config;
-    int embed_dim; /* D */
+    int embed_dim;        /* D */
+    enum element element; /* what goes into conv1 and proj */
     struct patch_grid grid;
     struct transformer transformer;
     struct linear *conv1; /* 3*P*P → W, no bias */

@@ -109,8 +109,12 @@ enum status weights_open(struct weights *out, const struct checkpoint *file,
                          const struct tensor_ops *ops, const struct model_config *config,
                          const struct weights_options *options, struct err *err)
 {
-    *out = (struct weights){
-        .file = file, .ops = ops, .prefix = "", .text_prefix = "", .threads = options->threads};
+    *out = (struct weights){.file = file,
+                            .ops = ops,
+                            .prefix = "",
+                            .text_prefix = "",
+                            .precision = options->precision,
+                            .threads = options->threads};
     size_t count;
     const struct tensor_view *all = checkpoint_all(file, &count);
     for (size_t i = 0; i < count; i++)
@@ -140,16 +144,39 @@ enum status weights_host(const struct weights *w, float **out, const char *name,
     return status;
 }
 
-enum status weights_floats(struct weights *w, float **out, const char *name, struct err *err)
+/* ---- sections of floats ------------------------------------------------------------------ */
+
+static enum status write_floats(struct weights *w, const float *host, size_t count, struct err *err)
 {
-    const struct tensor_view *t = weights_find(w, name);
-    float *host = NULL;
-    size_t count = t->count;
-    enum status status = weights_host(w, &host, name, err);
+    void *section;
+    enum status status = packed_writer_begin(w->writer, count * sizeof *host, &section, err);
+    if (status != OK)
+        return status;
+    memcpy(section, host, count * sizeof *host);
+    return packed_writer_end(w->writer, err);
+}
+
+static enum status read_floats(struct weights *w, float **out, size_t count, struct err *err)
+{
+    const void *section;
+    enum status status = packed_section(w->packed, w->next++, count * sizeof(float), &section, err);
     if (status == OK)
         status = w->ops->floats_open(out, count, err);
     if (status == OK)
-        w->ops->floats_write(*out, host, count);
+        w->ops->floats_write(*out, section, count);
+    return status;
+}
+
+enum status weights_floats(struct weights *w, float **out, const char *name, struct err *err)
+{
+    size_t count = weights_find(w, name)->count;
+    float *host = NULL;
+    *out = NULL;
+    if (!w->writer)
+        return read_floats(w, out, count, err);
+    enum status status = weights_host(w, &host, name, err);
+    if (status == OK)
+        status = write_floats(w, host, count, err);
     free(host);
     return status;
 }
@@ -162,15 +189,16 @@ enum status weights_positions(struct weights *w, float **out, const char *name, 
     if (from == grid)
         return weights_floats(w, out, name, err);
     size_t count = (1 + (size_t)grid * (size_t)grid) * (size_t)t->shape[1];
+    *out = NULL;
+    if (!w->writer)
+        return read_floats(w, out, count, err);
     float *stored = NULL, *resized = malloc(count * sizeof *resized);
     enum status status = resized ? weights_host(w, &stored, name, err)
                                  : err_no_memory(err, name, count * sizeof *resized);
     if (status == OK)
         status = positions_resize(resized, grid, stored, from, (int)t->shape[1], err);
     if (status == OK)
-        status = w->ops->floats_open(out, count, err);
-    if (status == OK)
-        w->ops->floats_write(*out, resized, count);
+        status = write_floats(w, resized, count, err);
     free(stored);
     free(resized);
     return status;
@@ -185,18 +213,38 @@ enum status weights_table(const struct weights *w, struct token_table *out, void
     return tensor_view_bytes(t, &out->data, owned, err);
 }
 
-/* The two parameters of a LayerNorm called `name`. */
-enum status weights_norm(struct weights *w, struct norm *out, const char *name, int width,
-                         float eps, struct err *err)
+/* The names of a LayerNorm's two parameters. */
+struct norm_names {
+    char gain[TENSOR_NAME_MAX], bias[TENSOR_NAME_MAX];
+};
+
+static struct norm_names names_of(const char *norm)
 {
-    char gain_name[TENSOR_NAME_MAX], bias_name[TENSOR_NAME_MAX];
+    struct norm_names names;
+    snprintf(names.gain, sizeof names.gain, "%s.weight", norm);
+    snprintf(names.bias, sizeof names.bias, "%s.bias", norm);
+    return names;
+}
+
+/* Not into 8 bits: a gain often calms a channel that is large in every token, and without it that
+ * channel would set the scale of its whole group. */
+static bool folds(const struct weights *w)
+{
+    return w->precision != PRECISION_INT8;
+}
+
+enum status weights_norm(struct weights *w, struct norm *out, const struct weights_norm *spec,
+                         struct err *err)
+{
     float *gain = NULL, *bias = NULL;
-    snprintf(gain_name, sizeof gain_name, "%s.weight", name);
-    snprintf(bias_name, sizeof bias_name, "%s.bias", name);
-    enum status status = weights_floats(w, &gain, gain_name, err);
-    if (status == OK)
-        status = weights_floats(w, &bias, bias_name, err);
-    *out = (struct norm){.gain = gain, .bias = bias, .width = width, .eps = eps};
+    enum status status = OK;
+    if (!spec->folded || !folds(w)) {
+        const struct norm_names names = names_of(spec->name);
+        status = weights_floats(w, &gain, names.gain, err);
+        if (status == OK)
+            status = weights_floats(w, &bias, names.bias, err);
+    }
+    *out = (struct norm){.gain = gain, .bias = bias, .width = spec->width, .eps = spec->eps};
     return status;
 }
 
@@ -207,42 +255,115 @@ void norm_close(const struct tensor_ops *ops, struct norm *norm)
     *norm = (struct norm){0};
 }
 
+/* ---- sections of layers ------------------------------------------------------------------ */
+
+enum precision weights_precision(const struct weights *w, bool sensitive)
+{
+    return sensitive && w->precision == PRECISION_INT8 ? PRECISION_BF16 : w->precision;
+}
+
+/* Plain memory that a source points into, and what has to be freed of it. */
+struct parts {
+    float *bias, *gain, *norm_gain, *norm_bias;
+    void *gathered; /* weights that do not lie in the file as they are needed */
+};
+
+static void parts_free(struct parts *p)
+{
+    free(p->bias);
+    free(p->gain);
+    free(p->norm_gain);
+    free(p->norm_bias);
+    free(p->gathered);
+}
+
+/* What the outputs of the whole matrix are multiplied by: LayerScale's gamma, or spec->scale. */
+static enum status read_gain(const struct weights *w, struct parts *p,
+                             const struct weights_linear *spec, size_t rows, struct err *err)
+{
+    if (spec->gain)
+        return weights_host(w, &p->gain, spec->gain, err);
+    if (!spec->scaled)
+        return OK;
+    p->gain = malloc(rows * sizeof *p->gain);
+    if (!p->gain)
+        return err_no_memory(err, spec->weight, rows * sizeof *p->gain);
+    for (size_t i = 0; i < rows; i++)
+        p->gain[i] = i < (size_t)spec->scaled ? spec->scale : 1;
+    return OK;
+}
+
+static enum status read_parts(const struct weights *w, struct parts *p,
+                              const struct weights_linear *spec, size_t rows, struct err *err)
+{
+    enum status status = OK;
+    if (spec->bias)
+        status = weights_host(w, &p->bias, spec->bias, err);
+    if (status == OK)
+        status = read_gain(w, p, spec, rows, err);
+    if (status != OK || !spec->norm || !folds(w))
+        return status;
+    const struct norm_names names = names_of(spec->norm);
+    status = weights_host(w, &p->norm_gain, names.gain, err);
+    return status == OK ? weights_host(w, &p->norm_bias, names.bias, err) : status;
+}
+
+static enum status write_linear(struct weights *w, const struct tensor_view *t,
+                                const struct weights_linear *spec, const struct linear_shape *shape,
+                                size_t bytes, struct err *err)
+{
+    struct parts p = {0};
+    const void *data = NULL;
+    void *section = NULL;
+    enum status status = read_parts(w, &p, spec, (size_t)t->shape[0], err);
+    if (status == OK)
+        status = tensor_view_bytes(t, &data, &p.gathered, err);
+    if (status == OK)
+        status = packed_writer_begin(w->writer, bytes, &section, err);
+    if (status == OK) {
+        size_t first = (size_t)spec->first, element = weights_dtype(t) == DTYPE_F32 ? 4 : 2;
+        const struct linear_source source = {
+            .weights = (const uint8_t *)data + first * (size_t)shape->in * element,
+            .dtype = weights_dtype(t),
+            .out = shape->out,
+            .in = shape->in,
+            .transposed = spec->transposed,
+            .bias = p.bias ? p.bias + first : NULL,
+            .row_gain = p.gain ? p.gain + first : NULL,
+            .column_gain = p.norm_gain,
+            .column_shift = p.norm_bias,
+        };
+        status = w->ops->linear_pack(section, &source, shape->precision, w->threads, err);
+    }
+    if (status == OK)
+        status = packed_writer_end(w->writer, err);
+    if (status == OK)
+        tensor_view_release(t);
+    parts_free(&p);
+    return status;
+}
+
 enum status weights_linear(struct weights *w, struct linear **out,
                            const struct weights_linear *spec, struct err *err)
 {
     const struct tensor_view *t = weights_find(w, spec->weight);
-    float *bias = NULL, *gain = NULL;
-    enum status status = OK;
-    assert(t && t->dims >= 2 && !(spec->transposed && spec->count));
+    *out = NULL;
+    assert(t && t->dims >= 2 && !(spec->transposed && (spec->count || spec->scaled)));
     int64_t in = 1, rows = t->shape[spec->transposed ? 1 : 0];
     for (int i = 1; i < t->dims; i++)
         in *= t->shape[i];
     if (spec->transposed)
         in = t->shape[0];
-    if (spec->bias)
-        status = weights_host(w, &bias, spec->bias, err);
-    if (status == OK && spec->gain)
-        status = weights_host(w, &gain, spec->gain, err);
-    const void *data = NULL;
-    void *gathered = NULL;
-    if (status == OK)
-        status = tensor_view_bytes(t, &data, &gathered, err);
-    size_t element = weights_dtype(t) == DTYPE_F32 ? 4 : 2;
-    const struct linear_source source = {
-        .weights = data ? (const uint8_t *)data + (size_t)spec->first * (size_t)in * element : NULL,
-        .dtype = weights_dtype(t),
-        .out = spec->count ? spec->count : (int)rows,
-        .in = (int)in,
-        .transposed = spec->transposed,
-        .bias = bias ? bias + spec->first : NULL,
-        .row_gain = gain ? gain + spec->first : NULL,
-    };
-    if (status == OK)
-        status = w->ops->linear_open(out, &source, w->threads, err);
-    if (status == OK)
-        tensor_view_release(t);
-    free(gathered);
-    free(bias);
-    free(gain);
-    return status;
+    const struct linear_shape shape = {.out = spec->count ? spec->count : (int)rows,
+                                       .in = (int)in,
+                                       .precision = weights_precision(w, spec->sensitive)};
+    size_t bytes;
+    enum status status = w->ops->linear_bytes(&bytes, &shape, err);
+    if (status != OK)
+        return status;
+    if (w->writer)
+        return write_linear(w, t, spec, &shape, bytes, err);
+    const void *section;
+    status = packed_section(w->packed, w->next++, bytes, &section, err);
+    return status == OK ? w->ops->linear_open(out, section, &shape, err) : status;
 }

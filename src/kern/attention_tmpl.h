@@ -24,84 +24,35 @@ _Static_assert(VEC <= ATTENTION_VECTOR_MAX && PANEL <= ATTENTION_PANEL_MAX &&
                    ATTENTION_PANEL_MAX % PANEL == 0 && ROWS <= ATTENTION_ROWS_MAX,
                "attention_scratch() has to fit this tile");
 
-/* c[rows, columns] = a[rows, depth] b[depth, columns], strides in floats */
+/* c[rows, columns] = a[rows, depth] b[depth, columns] */
 struct product {
+    TILE_FACTORS;
     float *c;
-    const float *a, *b;
-    size_t c_stride, a_stride, b_stride, depth;
+    size_t c_stride; /* floats */
 };
 
-/* rows and columns (in vectors) are constants where this is inlined, and `sum` is in registers. */
-INLINE void product_tile(const struct product *p, size_t column, size_t rows, size_t columns)
+INLINE vec product_begin(const struct product *p, size_t column)
 {
-    const float *a = p->a, *b = p->b + column;
-    const size_t a_stride = p->a_stride, b_stride = p->b_stride;
-    vec sum[ROWS][COLUMNS];
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            sum[r][c] = vec_set1(0);
-    }
-    for (size_t d = 0; d < p->depth; d++, a++, b += b_stride) {
-        vec right[COLUMNS];
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            right[c] = vec_load(b + c * VEC);
-        UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            vec left = vec_set1(a[r * a_stride]);
-            UNROLL
-            for (size_t c = 0; c < columns; c++)
-                sum[r][c] = vec_fma(left, right[c], sum[r][c]);
-        }
-    }
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            vec_store(p->c + r * p->c_stride + column + c * VEC, sum[r][c]);
-    }
+    (void)p, (void)column;
+    return vec_set1(0);
 }
 
-INLINE void product_rows(const struct product *p, size_t vectors, size_t rows)
+INLINE void product_end(const struct product *p, size_t row, size_t column, vec sum)
 {
-    size_t at = 0;
-    for (; vectors - at >= COLUMNS; at += COLUMNS)
-        product_tile(p, at * VEC, rows, COLUMNS);
-    switch (vectors - at) {
-#if COLUMNS > 3
-    case 3:
-        product_tile(p, at * VEC, rows, 3);
-        break;
-#endif
-#if COLUMNS > 2
-    case 2:
-        product_tile(p, at * VEC, rows, 2);
-        break;
-#endif
-    case 1:
-        product_tile(p, at * VEC, rows, 1);
-        break;
-    }
+    vec_store(p->c + row * p->c_stride + column, sum);
 }
 
-#define PRODUCT(rows)                                                                              \
-    static void product_##rows(const struct product *p, size_t vectors)                            \
-    {                                                                                              \
-        product_rows(p, vectors, rows);                                                            \
-    }
-PRODUCT(1)
-PRODUCT(2)
-PRODUCT(3)
-PRODUCT(4)
-PRODUCT(5)
-PRODUCT(6)
-
-static void (*const product[])(const struct product *p, size_t vectors) = {
-    NULL, product_1, product_2, product_3, product_4, product_5, product_6,
-};
-_Static_assert(sizeof product / sizeof *product == ROWS + 1, "one product per count of rows");
+#define TILE_NAME product
+#define TILE_ARGS struct product
+#define TILE_LEFT vec
+#define TILE_RIGHT vec
+#define TILE_SUM vec
+#define TILE_SET1(p) vec_set1(*(const float *)(p))
+#define TILE_LOAD(p) vec_load((const float *)(p))
+#define TILE_DOT(left, right, sum) vec_fma(left, right, sum)
+#define TILE_BEGIN product_begin
+#define TILE_END product_end
+#include "kern/tile_tmpl.h"
 
 /* Four keys (those beyond the end repeat the last) to four columns of a panel [width, PANEL].
  * vec_transpose4 transposes the 4x4 in each 128-bit part of four vectors: part l of v[t] then has
@@ -177,16 +128,16 @@ static void attend(const struct attention_head *head, const struct parts *p, siz
         scale_in(p->block + r * p->width, head->q + (first + r) * head->q_stride, head_width,
                  vec_set1(head->scale));
 
-    struct product to_scores = {.a = p->block,
-                                .a_stride = p->width,
-                                .b_stride = PANEL,
+    struct product to_scores = {.left = p->block,
+                                .left_stride = p->width,
+                                .right_stride = PANEL,
                                 .c_stride = p->columns,
                                 .depth = head_width};
     for (size_t j = 0; j < depth; j += PANEL) {
         size_t count = depth - j < PANEL ? depth - j : PANEL;
-        to_scores.b = p->panels + j * p->width;
+        to_scores.right = p->panels + j * p->width;
         to_scores.c = p->scores + j;
-        product[rows](&to_scores, (count + VEC - 1) / VEC);
+        product_rows[rows](&to_scores, (count + VEC - 1) / VEC);
     }
 
     float sum[ROWS];
@@ -197,14 +148,14 @@ static void attend(const struct attention_head *head, const struct parts *p, siz
         memset(row + seen, 0, (depth - seen) * sizeof *row);
     }
 
-    const struct product to_block = {.a = p->scores,
-                                     .a_stride = p->columns,
-                                     .b = p->v,
-                                     .b_stride = p->width,
+    const struct product to_block = {.left = p->scores,
+                                     .left_stride = p->columns,
+                                     .right = p->v,
+                                     .right_stride = p->width,
                                      .c = p->block,
                                      .c_stride = p->width,
                                      .depth = depth};
-    product[rows](&to_block, p->width / VEC);
+    product_rows[rows](&to_block, p->width / VEC);
     for (size_t r = 0; r < rows; r++)
         map(head->out + (first + r) * head->out_stride, p->block + r * p->width,
             vec_set1(1.0f / sum[r]), head_width, vec_mul);

@@ -165,4 +165,86 @@ static inline void vec_transpose4(vec v[4])
     v[3] = _mm256_unpackhi_ps(c, d);
 }
 
+/* The two bfloat16 of each lane as floats. */
+static inline vec vec_low_half(vec bits)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(bits), 16));
+}
+
+static inline vec vec_high_half(vec bits)
+{
+    return _mm256_and_ps(bits, _mm256_castsi256_ps(_mm256_set1_epi32((int)0xffff0000u)));
+}
+
+/* The low 16 bits of each lane. */
+static inline __m128i low_halves(__m256i a)
+{
+    a = _mm256_packus_epi32(a, a);
+    return _mm256_castsi256_si128(_mm256_permute4x64_epi64(a, 0x08));
+}
+
+static inline void vec_store_bf16(uint16_t *p, vec a)
+{
+    __m256i bits = _mm256_castps_si256(a);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i up = _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7fff));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x00400000));
+    vec nan = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
+    up = _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_castsi256_ps(up), _mm256_castsi256_ps(quiet), nan));
+    _mm_storeu_si128((__m128i *)p, low_halves(_mm256_srli_epi32(up, 16)));
+}
+
+/* Whole numbers -127 .. 127 as bytes 1 .. 255. */
+static inline void vec_store_bytes(uint8_t *p, vec a)
+{
+    __m256i whole = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(128));
+    __m128i halves = low_halves(whole);
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(halves, halves));
+}
+
+static inline vec vec_zip_halves(const uint16_t *a, const uint16_t *b)
+{
+    __m256i low = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)a));
+    __m256i high = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)b));
+    return _mm256_castsi256_ps(_mm256_or_si256(low, _mm256_slli_epi32(high, 16)));
+}
+
+/* AVX2 multiplies unsigned by signed bytes and adds two products in 16 bits, which saturates: so
+ * |x| times the weight with the sign of x, at most 2 * 127 * 127. */
+#define BYTES
+typedef __m256i ivec;
+typedef struct {
+    __m256i value, magnitude;
+} left_bytes;
+
+static inline ivec ivec_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+static inline ivec ivec_load(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+
+static inline left_bytes left_set1(const void *p)
+{
+    int bits;
+    __builtin_memcpy(&bits, p, sizeof bits);
+    __m256i value = _mm256_xor_si256(_mm256_set1_epi32(bits), _mm256_set1_epi8((char)0x80));
+    return (left_bytes){value, _mm256_abs_epi8(value)};
+}
+
+static inline ivec ivec_dot4(left_bytes left, ivec right, ivec sum)
+{
+    __m256i two = _mm256_maddubs_epi16(left.magnitude, _mm256_sign_epi8(right, left.value));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(two, _mm256_set1_epi16(1)));
+}
+
+static inline vec ivec_to_vec(ivec a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+
 #include "kern/kernels_tmpl.h"

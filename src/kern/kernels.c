@@ -18,6 +18,14 @@ void kernels_init(struct kernels *table, unsigned cpu_flags)
     if (cpu_flags & CPU_AVX512)
         kernels_init_avx512(table);
 #endif
+#ifdef KERN_AVX512VNNI
+    if (cpu_flags & CPU_AVX512_VNNI)
+        kernels_init_avx512vnni(table);
+#endif
+#ifdef KERN_AVX512BF16
+    if (cpu_flags & CPU_AVX512_BF16)
+        kernels_init_avx512bf16(table);
+#endif
 #ifdef KERN_NEON
     if (cpu_flags & CPU_NEON)
         kernels_init_neon(table);

@@ -36,6 +36,40 @@ struct attention_head {
     bool causal;
 };
 
+/* The same over bfloat16, with sums and the softmax in float32. head_width is even, and so are the
+ * strides (in values). The scale is in q already. `out` may be q: nothing else may overlap. */
+struct attention_head_bf16 {
+    const uint16_t *q, *k, *v; /* [queries or keys, head_width] */
+    uint16_t *out;             /* [queries, head_width] */
+    size_t q_stride, kv_stride, out_stride;
+    int queries, keys, head_width;
+    bool causal;
+};
+
+/* A panel: the product of rows of activations with PRODUCT_COLUMNS outputs' weights, packed.
+ *
+ *   bf16  x: bfloat16 [rows, k]; weights: bfloat16 [⌈k/2⌉, 64, 2]
+ *   q8    x: [rows, k] bytes of value + 128, where value * x_scales[row][group] is what it stands
+ *         for, |value| <= 127, a group being QUANT_GROUP values of k; weights: int8 [⌈k/4⌉, 64, 4],
+ *         |weight| <= 127, of which an output's `scales` makes what they stand for
+ *
+ * Where k is no multiple of 2 or 4 the weights are padded with 0; x has to be readable there, and
+ * of bfloat16 finite. y[row][column] = sum + bias[column], in the order of k. */
+enum { PRODUCT_COLUMNS = 64, QUANT_GROUP = 512 };
+struct panel_product {
+    const void *x;
+    size_t x_stride;        /* bytes, a multiple of 4 */
+    const float *x_scales;  /* q8: [rows, groups] */
+    size_t x_scales_stride; /* floats */
+    const void *weights;    /* 64-byte aligned */
+    const int32_t *sums;    /* q8: [groups, 64], -128 times the sum of a group's weights */
+    const float *scales;    /* q8: [64] */
+    const float *bias;      /* [64] */
+    size_t rows, k;
+    float *y;        /* [rows, 64] */
+    size_t y_stride; /* floats */
+};
+
 /* Floats of scratch (64-byte aligned) that `attention` needs for such a head, in any table. */
 size_t attention_scratch(int queries, int keys, int head_width);
 
@@ -47,8 +81,13 @@ struct kernels {
     void (*f16_to_f32)(float *out, const uint16_t *in, size_t n);
     void (*f32_to_f16)(uint16_t *out, const float *in, size_t n); /* round to nearest even */
     void (*bf16_to_f32)(float *out, const uint16_t *in, size_t n);
+    void (*f32_to_bf16)(uint16_t *out, const float *in, size_t n); /* round to nearest even */
+    /* out[i] = 128 + round(in[i] / scale), scale = largest |in[i]| / 127, which is returned; for a
+     * NaN or an infinity among them, NaN (and out is 128). */
+    float (*quantize)(uint8_t *out, const float *in, size_t n);
 
-    /* One row: y = (x - mean) / sqrt(var + eps) * gain + bias, biased variance. y may be x. */
+    /* One row: y = (x - mean) / sqrt(var + eps) * gain + bias, biased variance. y may be x. gain
+     * and bias may both be NULL: then y is the normalised row itself. */
     void (*layernorm)(float *y, const float *x, const float *gain, const float *bias, size_t n,
                       float eps);
     void (*add)(float *y, const float *x, size_t n);                 /* y += x */
@@ -59,6 +98,10 @@ struct kernels {
     void (*gelu_quick)(float *x, size_t n); /* x sigmoid(1.702 x) */
 
     void (*attention)(const struct attention_head *, float *scratch);
+    void (*attention_bf16)(const struct attention_head_bf16 *, float *scratch); /* as large */
+
+    void (*product_bf16)(const struct panel_product *);
+    void (*product_q8)(const struct panel_product *); /* the same bits in every table */
 };
 
 /* cpu_flags: of base/cpu.h. */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * The kernels, written once over a vector of VEC floats. avx2.c, avx512.c and neon.c define the
- * vector and include this file; it is a template, not an interface. Attention is in
- * attention_tmpl.h, which comes in at the end.
+ * vector and include this file; it is a template, not an interface. The files that come in at the
+ * end have attention and the products; with BYTES defined also those of 8-bit numbers.
  *
  * An including file defines VEC, ROWS and COLUMNS (attention's tile), TABLE_INIT (the name of its
  * table writer) and, all static inline:
  *   vec, vec_set1, vec_load, vec_store                     any alignment
  *   vec_load_part(p, n, fill), vec_store_part(p, v, n)     the first n < VEC lanes; the rest is
  *                                                          `fill` and memory that is not touched
- *   vec_load_f16, vec_store_f16, vec_load_bf16             VEC values of 16 bits
+ *   vec_load_f16, vec_store_f16                            VEC values of 16 bits
+ *   vec_load_bf16, vec_store_bf16                          the same
+ *   vec_low_half, vec_high_half                            the bfloat16 in each lane as a float
+ *   vec_zip_halves(a, b)                                   lanes of a 16-bit value of a and of b
+ *   vec_store_bytes(p, v)                                  nearest integers + 128 as VEC bytes
  *   vec_add, vec_sub, vec_mul, vec_div, vec_abs
  *   vec_fma(a, b, c) = a b + c, vec_fnma(a, b, c) = c - a b, rounded once
  *   vec_min(a, b), vec_max(a, b)                           NaN if b is NaN
@@ -27,53 +31,7 @@
  * header with inline functions of its own is included: a copy compiled for this instruction set
  * could be the one that the linker keeps for everybody.
  */
-#include "kern/levels.h"
-
-#include <math.h>
-#include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
-/* Whole, or arrays of vectors would not be in registers. (full: clang would otherwise unroll by two
- * before inlining tells it the counts.) */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-/* e^r = 1 + r + r² p(r) for |r| <= ln 2 / 2, p of degree 4 (Remez, relative error 3.1e-9), where
- * x = n ln 2 + r and ln 2 is in two parts, so that the product with the first is exact. */
-INLINE vec exp_of_rest(vec x, vec n)
-{
-    vec r = vec_fnma(n, vec_set1(0x1.62e4p-1f), x);
-    r = vec_fnma(n, vec_set1(0x1.7f7d1cp-20f), r);
-    vec p = vec_set1(0x1.6a23d0p-10f);
-    p = vec_fma(p, r, vec_set1(0x1.123a20p-7f));
-    p = vec_fma(p, r, vec_set1(0x1.5558f2p-5f));
-    p = vec_fma(p, r, vec_set1(0x1.555492p-3f));
-    p = vec_fma(p, r, vec_set1(0x1.fffffcp-2f));
-    p = vec_fma(p, vec_mul(r, r), r);
-    return vec_add(p, vec_set1(1.0f));
-}
-
-/* e^x for every x: 0 below -103.97, infinity above 88.73, denormals between, NaN for NaN. */
-INLINE vec vec_exp(vec x)
-{
-    x = vec_max(vec_set1(-104.0f), vec_min(vec_set1(89.0f), x));
-    vec n = vec_round(vec_mul(x, vec_set1(0x1.715476p+0f)));
-    return vec_ldexp(exp_of_rest(x, n), n);
-}
-
-/* e^x for x <= 0, 0 where it would be less than FLT_MIN: two thirds of the work. n + 127 appears in
- * the last bits of a float of 1.5 * 2^23 + 127, from where a shift puts it into the exponent.
- * Measured within 2.1 roundings of 2^-24, one of them that of the measurement: check_exp. */
-INLINE vec exp_negative(vec x)
-{
-    const vec magic = vec_set1(0x1.8p23f + 127);
-    x = vec_max(vec_set1(-88.0f), x);
-    vec shifted = vec_fma(x, vec_set1(0x1.715476p+0f), magic);
-    return vec_mul(exp_of_rest(x, vec_sub(shifted, magic)), vec_low_byte_to_exponent(shifted));
-}
+#include "kern/common_tmpl.h"
 
 INLINE vec load_f16_part(const uint16_t *p, size_t n)
 {
@@ -161,6 +119,51 @@ static void bf16_to_f32(float *out, const uint16_t *in, size_t n)
     }
 }
 
+static void f32_to_bf16(uint16_t *out, const float *in, size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= VEC; i += VEC)
+        vec_store_bf16(out + i, vec_load(in + i));
+    if (i < n) {
+        uint16_t whole[VEC];
+        vec_store_bf16(whole, vec_load_part(in + i, n - i, vec_set1(0)));
+        memcpy(out + i, whole, (n - i) * sizeof *out);
+    }
+}
+
+/* x * 0 is NaN for what is not finite, which the maximum might lose. */
+static float quantize(uint8_t *out, const float *in, size_t n)
+{
+    const size_t whole = n / VEC * VEC, rest = n % VEC;
+    const vec zero = vec_set1(0);
+    vec largest = zero, probe = zero;
+    for (size_t i = 0; i < whole; i += VEC) {
+        vec x = vec_load(in + i);
+        largest = vec_max(largest, vec_abs(x));
+        probe = vec_fma(x, zero, probe);
+    }
+    if (rest) {
+        vec x = vec_load_part(in + whole, rest, zero);
+        largest = vec_max(largest, vec_abs(x));
+        probe = vec_fma(x, zero, probe);
+    }
+    const float most = vec_largest(largest);
+    const bool finite = vec_sum(probe) == 0;
+    if (!finite || most < QUANTIZE_LEAST) { /* 127 / most would overflow */
+        memset(out, 128, n);
+        return finite ? 0 : NAN;
+    }
+    const vec factor = vec_set1(127.0f / most);
+    for (size_t i = 0; i < whole; i += VEC)
+        vec_store_bytes(out + i, vec_mul(vec_load(in + i), factor));
+    if (rest) {
+        uint8_t bytes[VEC];
+        vec_store_bytes(bytes, vec_mul(vec_load_part(in + whole, rest, zero), factor));
+        memcpy(out + whole, bytes, rest);
+    }
+    return most / 127.0f;
+}
+
 /* The corrected two-pass algorithm (Chan, Golub, LeVeque 1983): the rounding of the first mean is
  * measured in the second pass and taken out, so that a mean far above the deviation costs no
  * digits. */
@@ -193,13 +196,14 @@ static void layernorm(float *y, const float *x, const float *gain, const float *
 
     for (size_t i = 0; i < whole; i += VEC) {
         vec d = vec_mul(vec_sub(vec_sub(vec_load(x + i), mean), correction), factor);
-        vec_store(y + i, vec_fma(d, vec_load(gain + i), vec_load(bias + i)));
+        vec_store(y + i, gain ? vec_fma(d, vec_load(gain + i), vec_load(bias + i)) : d);
     }
     if (rest) {
         vec d = vec_sub(vec_sub(vec_load_part(x + whole, rest, mean), mean), correction);
         d = vec_mul(d, factor);
-        d = vec_fma(d, vec_load_part(gain + whole, rest, zero),
-                    vec_load_part(bias + whole, rest, zero));
+        if (gain)
+            d = vec_fma(d, vec_load_part(gain + whole, rest, zero),
+                        vec_load_part(bias + whole, rest, zero));
         vec_store_part(y + whole, d, rest);
     }
 }
@@ -216,43 +220,9 @@ static void add(float *y, const float *x, size_t n)
     }
 }
 
-/* y = f(x, factor), lane by lane */
-INLINE void map(float *y, const float *x, vec factor, size_t n, vec (*f)(vec x, vec factor))
-{
-    size_t i = 0;
-    for (; n - i >= VEC; i += VEC)
-        vec_store(y + i, f(vec_load(x + i), factor));
-    if (i < n)
-        vec_store_part(y + i, f(vec_load_part(x + i, n - i, vec_set1(0)), factor), n - i);
-}
-
 static void scale(float *y, const float *x, float factor, size_t n)
 {
     map(y, x, vec_set1(factor), n, vec_mul);
-}
-
-/* x = exp(x - max x); returns the sum. */
-INLINE float exp_row(float *x, size_t n)
-{
-    const size_t whole = n / VEC * VEC, rest = n % VEC;
-    const vec least = vec_set1(-INFINITY);
-    vec largest = least, sum = vec_set1(0);
-    for (size_t i = 0; i < whole; i += VEC)
-        largest = vec_max(largest, vec_load(x + i));
-    if (rest)
-        largest = vec_max(largest, vec_load_part(x + whole, rest, least));
-    largest = vec_set1(vec_largest(largest));
-    for (size_t i = 0; i < whole; i += VEC) {
-        vec e = exp_negative(vec_sub(vec_load(x + i), largest));
-        vec_store(x + i, e);
-        sum = vec_add(sum, e);
-    }
-    if (rest) {
-        vec e = exp_negative(vec_sub(vec_load_part(x + whole, rest, least), largest));
-        vec_store_part(x + whole, e, rest);
-        sum = vec_add(sum, e);
-    }
-    return vec_sum(sum);
 }
 
 static void softmax(float *x, size_t n)
@@ -324,21 +294,34 @@ static void gelu_tanh(float *x, size_t n)
 
 #include "kern/attention_tmpl.h"
 
+#include "kern/pair_tmpl.h"
+
+#include "kern/attention_bf16_tmpl.h"
+
+#ifdef BYTES
+#include "kern/bytes_tmpl.h"
+#endif
+
 void TABLE_INIT(struct kernels *table)
 {
-    *table = (struct kernels){
-        .dot = dot,
-        .dot_f16_rows = dot_f16_rows,
-        .f16_to_f32 = f16_to_f32,
-        .f32_to_f16 = f32_to_f16,
-        .bf16_to_f32 = bf16_to_f32,
-        .layernorm = layernorm,
-        .add = add,
-        .scale = scale,
-        .softmax = softmax,
-        .gelu_erf = gelu_erf,
-        .gelu_tanh = gelu_tanh,
-        .gelu_quick = gelu_quick,
-        .attention = attention,
-    };
+    table->dot = dot;
+    table->dot_f16_rows = dot_f16_rows;
+    table->f16_to_f32 = f16_to_f32;
+    table->f32_to_f16 = f32_to_f16;
+    table->bf16_to_f32 = bf16_to_f32;
+    table->f32_to_bf16 = f32_to_bf16;
+    table->quantize = quantize;
+    table->layernorm = layernorm;
+    table->add = add;
+    table->scale = scale;
+    table->softmax = softmax;
+    table->gelu_erf = gelu_erf;
+    table->gelu_tanh = gelu_tanh;
+    table->gelu_quick = gelu_quick;
+    table->attention = attention;
+    table->attention_bf16 = attention_bf16;
+    table->product_bf16 = product_bf16;
+#ifdef BYTES
+    table->product_q8 = product_q8;
+#endif
 }

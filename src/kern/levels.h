@@ -14,10 +14,16 @@
 #define ATTENTION_VECTOR_MAX 16
 #define ATTENTION_PANEL_MAX 64
 
+/* What is smaller than this in a whole group is quantised to 0: 127 / x has to be a float. */
+#define QUANTIZE_LEAST 1e-36f
+
 /* Each overwrites the entries it has; the reference writes all of them. */
 void kernels_init_reference(struct kernels *);
+void kernels_init_reference_products(struct kernels *); /* its second half */
 void kernels_init_avx2(struct kernels *);
 void kernels_init_avx512(struct kernels *);
+void kernels_init_avx512vnni(struct kernels *); /* product_q8 */
+void kernels_init_avx512bf16(struct kernels *); /* product_bf16, attention_bf16 */
 void kernels_init_neon(struct kernels *);
 
 #endif

@@ -158,4 +158,76 @@ static inline void vec_transpose4(vec v[4])
     v[3] = vzip2q_f32(c, d);
 }
 
+/* The two bfloat16 of each lane as floats. */
+static inline vec vec_low_half(vec bits)
+{
+    return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(bits), 16));
+}
+
+static inline vec vec_high_half(vec bits)
+{
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(bits), vdupq_n_u32(0xffff0000u)));
+}
+
+static inline void vec_store_bf16(uint16_t *p, vec a)
+{
+    uint32x4_t bits = vreinterpretq_u32_f32(a);
+    uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t up = vaddq_u32(vaddq_u32(bits, odd), vdupq_n_u32(0x7fff));
+    uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x00400000));
+    up = vbslq_u32(vceqq_f32(a, a), up, quiet);
+    vst1_u16(p, vshrn_n_u32(up, 16));
+}
+
+/* Whole numbers -127 .. 127 as bytes 1 .. 255. */
+static inline void vec_store_bytes(uint8_t *p, vec a)
+{
+    int32x4_t whole = vaddq_s32(vcvtnq_s32_f32(a), vdupq_n_s32(128));
+    uint16x4_t halves = vqmovun_s32(whole);
+    uint8x8_t bytes = vqmovn_u16(vcombine_u16(halves, halves));
+    uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    memcpy(p, &four, sizeof four);
+}
+
+static inline vec vec_zip_halves(const uint16_t *a, const uint16_t *b)
+{
+    uint16x4x2_t both = vzip_u16(vld1_u16(a), vld1_u16(b));
+    return vreinterpretq_f32_u16(vcombine_u16(both.val[0], both.val[1]));
+}
+
+/* Without the dot product extension: products in 16 bits, added in pairs twice. */
+#define BYTES
+typedef int32x4_t ivec;
+typedef int8x16_t left_bytes;
+
+static inline ivec ivec_zero(void)
+{
+    return vdupq_n_s32(0);
+}
+
+static inline ivec ivec_load(const void *p)
+{
+    return vreinterpretq_s32_s8(vld1q_s8(p));
+}
+
+static inline left_bytes left_set1(const void *p)
+{
+    uint32_t bits;
+    memcpy(&bits, p, sizeof bits);
+    return vreinterpretq_s8_u32(vdupq_n_u32(bits ^ 0x80808080u));
+}
+
+static inline ivec ivec_dot4(left_bytes left, ivec right, ivec sum)
+{
+    int8x16_t b = vreinterpretq_s8_s32(right);
+    int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(left), vget_low_s8(b)));
+    int32x4_t high = vpaddlq_s16(vmull_high_s8(left, b));
+    return vaddq_s32(sum, vpaddq_s32(low, high));
+}
+
+static inline vec ivec_to_vec(ivec a)
+{
+    return vcvtq_f32_s32(a);
+}
+
 #include "kern/kernels_tmpl.h"

@@ -134,7 +134,7 @@ static void layernorm(float *y, const float *x, const float *gain, const float *
         squares += (x[i] - mean) * (x[i] - mean);
     double factor = 1 / sqrt(squares / (double)n + eps);
     for (size_t i = 0; i < n; i++)
-        y[i] = (float)((x[i] - mean) * factor) * gain[i] + bias[i];
+        y[i] = (float)((x[i] - mean) * factor) * (gain ? gain[i] : 1) + (bias ? bias[i] : 0);
 }
 
 static void add(float *y, const float *x, size_t n)
@@ -229,4 +229,5 @@ void kernels_init_reference(struct kernels *table)
         .gelu_quick = gelu_quick,
         .attention = attention,
     };
+    kernels_init_reference_products(table);
 }

@@ -19,14 +19,16 @@
 
 /* Set once by tensor_cpu() under the lock, constant from then on. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static const struct gemm *gemm;
 static struct kernels kernels;
+static struct linear_tools tools = {.kernels = &kernels};
+static unsigned flags;
 static char description[96];
 
 struct runner {
     int threads;
     struct linear_cache *linears;
     size_t scratch_floats; /* of one thread */
+    size_t row_floats;     /* of them, for one row at the end */
     float *scratch;        /* [threads, scratch_floats] */
 };
 
@@ -67,10 +69,35 @@ static void convert(float *out, const void *in, enum dtype dtype, size_t count)
     floats_from(out, in, dtype, count, &kernels);
 }
 
-static enum status cpu_linear_open(struct linear **out, const struct linear_source *source,
-                                   int threads, struct err *err)
+static enum status cpu_linear_bytes(size_t *bytes, const struct linear_shape *shape,
+                                    struct err *err)
 {
-    return linear_open(out, gemm, &kernels, source, threads, err);
+    return linear_bytes(bytes, &tools, shape, err);
+}
+
+static enum status cpu_linear_pack(void *packed, const struct linear_source *source,
+                                   enum precision precision, int threads, struct err *err)
+{
+    return linear_pack(packed, &tools, source, precision, threads, err);
+}
+
+static enum status cpu_linear_open(struct linear **out, const void *packed,
+                                   const struct linear_shape *shape, struct err *err)
+{
+    return linear_open(out, &tools, packed, shape, err);
+}
+
+static const char *packing(enum precision precision)
+{
+    /* Raise the number when a layout changes. The library's depends on the instruction set too. */
+    return precision == PRECISION_F32 ? description : "panels of 64, 1";
+}
+
+static bool has_native(enum precision precision)
+{
+    return precision == PRECISION_BF16   ? (flags & CPU_AVX512_BF16) != 0
+           : precision == PRECISION_INT8 ? (flags & CPU_AVX512_VNNI) != 0
+                                         : true;
 }
 
 /* ---- runner ------------------------------------------------------------------------------ */
@@ -95,10 +122,11 @@ static enum status runner_open(struct runner **out, const struct runner_options 
     r->threads = options->threads;
     size_t floats =
         attention_scratch(options->max_queries, options->max_keys, options->max_head_width);
-    r->scratch_floats = (floats + 15) / 16 * 16;
+    r->row_floats = ((size_t)options->max_width + 15) / 16 * 16;
+    r->scratch_floats = (floats + 15) / 16 * 16 + r->row_floats;
     enum status status = floats_open(&r->scratch, (size_t)r->threads * r->scratch_floats, err);
     if (status == OK)
-        status = linear_cache_open(&r->linears, gemm, &kernels, r->threads, err);
+        status = linear_cache_open(&r->linears, &tools, r->threads, err);
     if (status != OK) {
         runner_close(r);
         return status;
@@ -115,78 +143,149 @@ static enum status cpu_linear(struct runner *r, const struct linear *l,
     return linear_run(r->linears, l, call, err);
 }
 
-static void layernorm(struct runner *r, float *y, const float *x, int rows, const struct norm *norm)
+/* A thread's space for one row of floats. */
+static float *row_scratch(const struct runner *r)
+{
+    size_t thread = (size_t)omp_get_thread_num();
+    return r->scratch + (thread + 1) * r->scratch_floats - r->row_floats;
+}
+
+static void layernorm(struct runner *r, const struct rows *y, const float *x, int rows,
+                      const struct norm *norm)
 {
     size_t width = (size_t)norm->width;
 #pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1 && rows > 1)
-    for (int row = 0; row < rows; row++)
-        kernels.layernorm(y + (size_t)row * width, x + (size_t)row * width, norm->gain, norm->bias,
-                          width, norm->eps);
+    for (int row = 0; row < rows; row++) {
+        bool plain = y->element == ELEMENT_F32;
+        float *to = plain ? (float *)y->data + (size_t)row * y->stride : row_scratch(r);
+        kernels.layernorm(to, x + (size_t)row * width, norm->gain, norm->bias, width, norm->eps);
+        if (!plain)
+            row_write(y, (size_t)row, to, &kernels);
+    }
+}
+
+static void attend_f32(const struct attention_call *call, const struct sequence *s, size_t column,
+                       float *scratch)
+{
+    const struct attention_head one = {
+        .q = (const float *)call->q + (size_t)s->first_query * call->q_stride + column,
+        .k = (const float *)call->k + (size_t)s->first_key * call->kv_stride + column,
+        .v = (const float *)call->v + (size_t)s->first_key * call->kv_stride + column,
+        .out = (float *)call->out.data + (size_t)s->first_query * call->out.stride + column,
+        .q_stride = call->q_stride,
+        .kv_stride = call->kv_stride,
+        .out_stride = call->out.stride,
+        .queries = s->queries,
+        .keys = s->keys,
+        .head_width = call->head_width,
+        .scale = 1,
+        .causal = call->causal,
+    };
+    kernels.attention(&one, scratch);
+}
+
+static void attend_bf16(const struct attention_call *call, const struct sequence *s, size_t column,
+                        float *scratch)
+{
+    uint16_t *q = (uint16_t *)call->q + (size_t)s->first_query * call->q_stride + column;
+    bool over_q = call->out.element != ELEMENT_BF16;
+    uint16_t *out = (uint16_t *)call->out.data;
+    const struct attention_head_bf16 one = {
+        .q = q,
+        .k = (const uint16_t *)call->k + (size_t)s->first_key * call->kv_stride + column,
+        .v = (const uint16_t *)call->v + (size_t)s->first_key * call->kv_stride + column,
+        .out = over_q ? q : out + (size_t)s->first_query * call->out.stride + column,
+        .q_stride = call->q_stride,
+        .kv_stride = call->kv_stride,
+        .out_stride = over_q ? call->q_stride : call->out.stride,
+        .queries = s->queries,
+        .keys = s->keys,
+        .head_width = call->head_width,
+        .causal = call->causal,
+    };
+    kernels.attention_bf16(&one, scratch);
 }
 
 static void attend(const struct attention_call *call, int sequence, int head, float *scratch)
 {
     const struct sequence *s = &call->sequences[sequence];
     size_t column = (size_t)head * (size_t)call->head_width;
-    const struct attention_head one = {
-        .q = call->q + (size_t)s->first_query * call->q_stride + column,
-        .k = call->k + (size_t)s->first_key * call->kv_stride + column,
-        .v = call->v + (size_t)s->first_key * call->kv_stride + column,
-        .out = call->out + (size_t)s->first_query * call->out_stride + column,
-        .q_stride = call->q_stride,
-        .kv_stride = call->kv_stride,
-        .out_stride = call->out_stride,
-        .queries = s->queries,
-        .keys = s->keys,
-        .head_width = call->head_width,
-        .scale = call->scale,
-        .causal = call->causal,
-    };
-    kernels.attention(&one, scratch);
+    if (call->element == ELEMENT_F32)
+        attend_f32(call, s, column, scratch);
+    else
+        attend_bf16(call, s, column, scratch);
+}
+
+/* What attention left in q → out. */
+static void quantize_queries(struct runner *r, const struct attention_call *call)
+{
+    size_t width = (size_t)call->out.width;
+    int rows = 0; /* queries lie one sequence after the other */
+    for (int i = 0; i < call->count; i++)
+        rows += call->sequences[i].queries;
+    const int first = call->sequences[0].first_query;
+#pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1 && rows > 1)
+    for (int row = first; row < first + rows; row++) {
+        float *floats = row_scratch(r);
+        kernels.bf16_to_f32(floats, (const uint16_t *)call->q + (size_t)row * call->q_stride,
+                            width);
+        row_write(&call->out, (size_t)row, floats, &kernels);
+    }
 }
 
 static void attention(struct runner *r, const struct attention_call *call)
 {
     int work = call->count * call->heads;
+    if (work == 0)
+        return;
     if (r->threads == 1) {
         for (int i = 0; i < work; i++)
             attend(call, i / call->heads, i % call->heads, r->scratch);
-        return;
-    }
+    } else {
 #pragma omp parallel for num_threads(r->threads) schedule(dynamic)
-    for (int i = 0; i < work; i++)
-        attend(call, i / call->heads, i % call->heads,
-               r->scratch + (size_t)omp_get_thread_num() * r->scratch_floats);
+        for (int i = 0; i < work; i++)
+            attend(call, i / call->heads, i % call->heads,
+                   r->scratch + (size_t)omp_get_thread_num() * r->scratch_floats);
+    }
+    if (call->element == ELEMENT_BF16 && call->out.element == ELEMENT_BYTES)
+        quantize_queries(r, call);
 }
 
-/* One row of patches (of one picture) → G rows of [3, P, P]. level: [3, 256] normalised values. */
-static void patch_row(float *out, const uint8_t *pixels, const struct patch_grid *g,
-                      const float level[3][256])
+/* One cell → [3, P, P]. level: [3, 256] normalised values; pixels: the cell's corner. */
+static void patch_cell(float *out, const uint8_t *pixels, const struct patch_grid *g,
+                       const float level[3][256])
 {
     size_t side = (size_t)g->patch_size, stride = (size_t)g->image_size * 3;
-    for (size_t cell = 0; cell < (size_t)g->grid; cell++)
-        for (size_t channel = 0; channel < 3; channel++)
-            for (size_t y = 0; y < side; y++) {
-                const uint8_t *from = pixels + y * stride + cell * side * 3 + channel;
-                for (size_t x = 0; x < side; x++)
-                    *out++ = level[channel][from[3 * x]];
-            }
+    for (size_t channel = 0; channel < 3; channel++)
+        for (size_t y = 0; y < side; y++) {
+            const uint8_t *from = pixels + y * stride + channel;
+            for (size_t x = 0; x < side; x++)
+                *out++ = level[channel][from[3 * x]];
+        }
 }
 
-static void patches(struct runner *r, float *out, const uint8_t *pixels, int n,
+static void patches(struct runner *r, const struct rows *out, const uint8_t *pixels, int n,
                     const struct patch_grid *g)
 {
     float level[3][256];
     for (int channel = 0; channel < 3; channel++)
         for (int v = 0; v < 256; v++)
             level[channel][v] = ((float)v / 255.0f - g->mean[channel]) / g->std[channel];
-    size_t image = (size_t)g->image_size * (size_t)g->image_size * 3;
-    size_t band = (size_t)g->patch_size * (size_t)g->image_size * 3;
-    size_t row = (size_t)g->grid * 3 * (size_t)g->patch_size * (size_t)g->patch_size;
+    const size_t grid = (size_t)g->grid, side = (size_t)g->patch_size * 3;
+    const size_t band = (size_t)g->patch_size * (size_t)g->image_size * 3;
+    const size_t image = (size_t)g->image_size * (size_t)g->image_size * 3;
 #pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1)
-    for (int i = 0; i < n * g->grid; i++)
-        patch_row(out + (size_t)i * row,
-                  pixels + (size_t)(i / g->grid) * image + (size_t)(i % g->grid) * band, g, level);
+    for (int i = 0; i < n * g->grid; i++) {
+        const uint8_t *row = pixels + (size_t)i / grid * image + (size_t)i % grid * band;
+        for (size_t cell = 0; cell < grid; cell++) {
+            size_t at = (size_t)i * grid + cell;
+            bool plain = out->element == ELEMENT_F32;
+            float *to = plain ? (float *)out->data + at * out->stride : row_scratch(r);
+            patch_cell(to, row + cell * side, g, level);
+            if (!plain)
+                row_write(out, at, to, &kernels);
+        }
+    }
 }
 
 static void image_tokens(struct runner *r, float *x, const float *cells_in, int n, int cells,
@@ -223,13 +322,25 @@ static void text_tokens(struct runner *r, float *x, const int32_t *ids, size_t i
         }
 }
 
-static void gather_rows(struct runner *r, float *y, const float *x, const int32_t *rows, int n,
-                        int width)
+static void gather_rows(struct runner *r, const struct rows *y, const struct rows *x,
+                        const int32_t *rows, int n)
 {
     (void)r;
-    for (int i = 0; i < n; i++)
-        memcpy(y + (size_t)i * (size_t)width, x + (size_t)rows[i] * (size_t)width,
-               (size_t)width * sizeof(float));
+    assert(y->element == x->element && y->width == x->width);
+    for (size_t i = 0; i < (size_t)n; i++) {
+        const struct rows from = rows_from(x, (size_t)rows[i]), to = rows_from(y, i);
+        memcpy(to.data, from.data,
+               (size_t)((const char *)rows_from(&from, 1).data - (const char *)from.data));
+        if (from.scales)
+            memcpy(to.scales, from.scales, (size_t)from.groups * sizeof(float));
+    }
+}
+
+static void rows_write(struct runner *r, const struct rows *y, const float *x, int n)
+{
+    (void)r;
+    for (size_t i = 0; i < (size_t)n; i++)
+        row_write(y, i, x + i * (size_t)y->width, &kernels);
 }
 
 static void mean_rows(struct runner *r, float *y, const float *x, int n, int stride_rows, int first,
@@ -247,11 +358,11 @@ static void mean_rows(struct runner *r, float *y, const float *x, int n, int str
     }
 }
 
-static enum status measure_product(double *seconds, const int mnk[3], int calls, int threads,
-                                   struct err *err)
+static enum status measure_product(double *seconds, const int mnk[3], enum precision precision,
+                                   int calls, int threads, struct err *err)
 {
     const struct gemm_shape shape = {.m = mnk[0], .n = mnk[1], .k = mnk[2]};
-    return gemm->measure(seconds, &shape, calls, threads, err);
+    return tools.gemm->measure(seconds, &shape, precision, calls, threads, err);
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -263,8 +374,12 @@ static const struct tensor_ops ops = {
     .floats_write = floats_write,
     .floats_read = floats_read,
     .convert = convert,
+    .linear_bytes = cpu_linear_bytes,
+    .linear_pack = cpu_linear_pack,
     .linear_open = cpu_linear_open,
     .linear_close = linear_close,
+    .packing = packing,
+    .has_native = has_native,
     .runner_open = runner_open,
     .runner_close = runner_close,
     .linear = cpu_linear,
@@ -274,6 +389,7 @@ static const struct tensor_ops ops = {
     .image_tokens = image_tokens,
     .text_tokens = text_tokens,
     .gather_rows = gather_rows,
+    .rows_write = rows_write,
     .mean_rows = mean_rows,
     .measure_product = measure_product,
 };
@@ -282,8 +398,7 @@ enum status tensor_cpu(const struct tensor_ops **out, struct err *err)
 {
     enum status status = OK;
     pthread_mutex_lock(&lock);
-    if (!gemm) {
-        unsigned flags;
+    if (!tools.gemm) {
         const struct gemm *chosen = NULL;
         status = cpu_flags(&flags, err);
         if (status == OK)
@@ -292,7 +407,7 @@ enum status tensor_cpu(const struct tensor_ops **out, struct err *err)
             kernels_init(&kernels, flags);
             snprintf(description, sizeof description, "%s, %s", chosen->name,
                      cpu_level_name(flags));
-            gemm = chosen;
+            tools.gemm = chosen;
         }
     }
     pthread_mutex_unlock(&lock);

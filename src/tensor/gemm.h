@@ -56,9 +56,9 @@ struct gemm {
 
     /* For the bench: seconds of the library's own product of whole matrices, m x n x k, packed
      * weights, no bias, with its own threads; `calls` in a row over as many weights as fit
-     * in 256 MB. */
-    enum status (*measure)(double *seconds, const struct gemm_shape *, int calls, int threads,
-                           struct err *err);
+     * in 256 MB. ERR_UNSUPPORTED for a precision that it does not have. */
+    enum status (*measure)(double *seconds, const struct gemm_shape *, enum precision, int calls,
+                           int threads, struct err *err);
 };
 
 /* The library to use: FOVEA_GEMM=onednn|cblas when set, else the first that is built in and has

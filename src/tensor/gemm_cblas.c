@@ -104,9 +104,11 @@ static void library_threads(int threads)
 #endif
 }
 
-static enum status measure(double *seconds, const struct gemm_shape *shape, int calls, int threads,
-                           struct err *err)
+static enum status measure(double *seconds, const struct gemm_shape *shape,
+                           enum precision precision, int calls, int threads, struct err *err)
 {
+    if (precision != PRECISION_F32)
+        return err_set(err, ERR_UNSUPPORTED, "a CBLAS has products of float32 alone to measure");
     size_t m = (size_t)shape->m, n = (size_t)shape->n, k = (size_t)shape->k;
     size_t floats = (m * k + m * n + n * k + 15) / 16 * 16;
     float *x = aligned_alloc(64, floats * sizeof(float));

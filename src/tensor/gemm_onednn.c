@@ -32,13 +32,14 @@ struct gemm_kernel {
     struct onednn_lane lane[];
 };
 
-static enum status matmul_open_threads(struct onednn_matmul *out, const int mnk[3],
-                                       enum activation activation, const struct onednn_md *weights,
-                                       int threads, struct err *err)
+static enum status matmul_open_threads(struct onednn_matmul *out,
+                                       const struct onednn_product *product,
+                                       const struct onednn_md *weights, int threads,
+                                       struct err *err)
 {
     int before = omp_get_max_threads();
     omp_set_num_threads(threads);
-    enum status status = onednn_matmul_open(out, mnk, activation, weights, err);
+    enum status status = onednn_matmul_open(out, product, weights, err);
     omp_set_num_threads(before);
     return status;
 }
@@ -47,8 +48,9 @@ static enum status matmul_open_threads(struct onednn_matmul *out, const int mnk[
 static enum status panel_layout(struct onednn_md *out, int n, int k, struct err *err)
 {
     struct onednn_matmul mm;
-    enum status status =
-        matmul_open_threads(&mm, (int[]){BLOCK_ROWS, n, k}, ACTIVATION_NONE, NULL, 1, err);
+    enum status status = matmul_open_threads(
+        &mm, &(struct onednn_product){BLOCK_ROWS, n, k, PRECISION_F32, ACTIVATION_NONE}, NULL, 1,
+        err);
     if (status != OK)
         return status;
     *out = mm.w;
@@ -115,8 +117,10 @@ static enum status kernel_open(struct gemm_kernel **out, const struct gemm_shape
         return err_no_memory(err, "a matrix product", bytes);
     enum status status = panel_layout(&layout, shape->n, shape->k, err);
     if (status == OK)
-        status = matmul_open_threads(&kernel->matmul, (int[]){shape->m, shape->n, shape->k},
-                                     shape->activation, &layout, 1, err);
+        status = matmul_open_threads(&kernel->matmul,
+                                     &(struct onednn_product){shape->m, shape->n, shape->k,
+                                                              PRECISION_F32, shape->activation},
+                                     &layout, 1, err);
     onednn_md_free(&layout);
     for (; status == OK && kernel->lanes < lanes; kernel->lanes++)
         status = onednn_lane_open(&kernel->lane[kernel->lanes], &kernel->matmul, err);
@@ -134,51 +138,76 @@ static bool kernel_run(struct gemm_kernel *kernel, int lane, const struct gemm_t
                              tile->bias);
 }
 
-/* Every call takes the next of several weights, as the layers of a network do. */
-static enum status measure(double *seconds, const struct gemm_shape *shape, int calls, int threads,
-                           struct err *err)
+/* What a measured product works on: weights of several layers, one input, one result. */
+struct measure_data {
+    uint8_t *bytes;
+    size_t copies, weight_bytes; /* distance of two layers' weights */
+    void *x;
+    float *bias, *y;
+};
+
+static size_t lines(size_t bytes)
 {
-    size_t m = (size_t)shape->m, n = (size_t)shape->n, k = (size_t)shape->k;
-    struct onednn_matmul mm;
+    return (bytes + 63) / 64 * 64;
+}
+
+static enum status measure_data_open(struct measure_data *d, const struct onednn_matmul *mm,
+                                     size_t copies, struct err *err)
+{
+    *d = (struct measure_data){.copies = copies, .weight_bytes = lines(onednn_md_bytes(&mm->w))};
+    while (d->copies > 1 && d->copies * d->weight_bytes > MEASURE_BYTES)
+        d->copies--;
+    size_t weights = d->copies * d->weight_bytes, x = lines(onednn_md_bytes(&mm->x));
+    size_t bias = lines(onednn_md_bytes(&mm->bias)), y = lines(onednn_md_bytes(&mm->y));
+    d->bytes = aligned_alloc(64, weights + x + bias + y);
+    if (!d->bytes)
+        return err_no_memory(err, "measuring matrix products", weights + x + bias + y);
+    /* The same small numbers whatever they are taken for: as bfloat16 or float about 0.004. */
+    memset(d->bytes, 0x3b, weights + x);
+    memset(d->bytes + weights + x, 0, bias + y);
+    d->x = d->bytes + weights;
+    d->bias = (float *)(d->bytes + weights + x);
+    d->y = (float *)(d->bytes + weights + x + bias);
+    return OK;
+}
+
+/* Every call takes the next of several weights, as the layers of a network do. */
+static enum status measure_calls(double *seconds, const struct onednn_matmul *mm,
+                                 const struct measure_data *d, int calls, struct err *err)
+{
     struct onednn_lane lane = {0};
-    float *data = NULL;
-    *seconds = 0;
-    enum status status = matmul_open_threads(&mm, (int[]){shape->m, shape->n, shape->k},
-                                             ACTIVATION_NONE, NULL, threads, err);
-    if (status != OK)
-        return status;
-    size_t weights = (onednn_md_bytes(&mm.w) / 64 + 1) * 16;
-    size_t copies = (size_t)calls;
-    while (copies > 1 && copies * weights * sizeof(float) > MEASURE_BYTES)
-        copies--;
-    size_t floats = m * k + m * n + n + copies * weights + 3 * 16;
-    floats = (floats + 15) / 16 * 16;
-    data = aligned_alloc(64, floats * sizeof(float));
-    if (!data) {
-        status = err_no_memory(err, "measuring matrix products", floats * sizeof(float));
-        goto out;
-    }
-    for (size_t i = 0; i < floats; i++)
-        data[i] = (float)(i % 251) * 0x1p-8f - 0.5f;
-    status = onednn_lane_open(&lane, &mm, err);
-    if (status != OK)
-        goto out;
-    float *w = data, *x = w + copies * weights, *y = x + (m * k + 15) / 16 * 16;
-    float *bias = y + (m * n + 15) / 16 * 16;
-    int before = omp_get_max_threads();
-    omp_set_num_threads(threads);
+    enum status status = onednn_lane_open(&lane, mm, err);
     for (int i = -1; i < calls && status == OK; i++) { /* the first is not counted */
         double start = clock_seconds();
-        if (!onednn_matmul_run(&mm, &lane, y, x, w + (size_t)(i + 1) % copies * weights, bias))
+        const uint8_t *w = d->bytes + (size_t)(i + 1) % d->copies * d->weight_bytes;
+        if (!onednn_matmul_run(mm, &lane, d->y, d->x, w, d->bias))
             status = err_set(err, ERR_INTERNAL, "oneDNN: a matrix product failed");
         if (i >= 0)
             *seconds += clock_seconds() - start;
     }
-    omp_set_num_threads(before);
-out:
     onednn_lane_close(&lane);
+    return status;
+}
+
+static enum status measure(double *seconds, const struct gemm_shape *shape,
+                           enum precision precision, int calls, int threads, struct err *err)
+{
+    struct onednn_matmul mm;
+    struct measure_data data = {0};
+    const struct onednn_product product = {shape->m, shape->n, shape->k, precision,
+                                           ACTIVATION_NONE};
+    *seconds = 0;
+    enum status status = matmul_open_threads(&mm, &product, NULL, threads, err);
+    if (status != OK)
+        return status;
+    int before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    status = measure_data_open(&data, &mm, (size_t)calls, err);
+    if (status == OK)
+        status = measure_calls(seconds, &mm, &data, calls, err);
+    omp_set_num_threads(before);
     onednn_matmul_close(&mm);
-    free(data);
+    free(data.bytes);
     return status;
 }
 
@@ -205,8 +234,9 @@ enum status gemm_onednn(const struct gemm **out, bool *fast, struct err *err)
     if (status != OK)
         return status;
     struct onednn_matmul probe;
-    status = matmul_open_threads(&probe, (int[]){BLOCK_ROWS, 256, 256}, ACTIVATION_GELU_ERF, NULL,
-                                 1, err);
+    status = matmul_open_threads(
+        &probe, &(struct onednn_product){BLOCK_ROWS, 256, 256, PRECISION_F32, ACTIVATION_GELU_ERF},
+        NULL, 1, err);
     if (status != OK)
         return status;
     const dnnl_version_t *version = dnnl_version();

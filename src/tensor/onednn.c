@@ -42,14 +42,14 @@ enum status onednn_start(bool avx2_only, struct err *err)
 #if DNNL_VERSION_MAJOR >= 3
 
 static dnnl_status_t md_strided(dnnl_memory_desc_t *out, const dnnl_dims_t dims,
-                                const dnnl_dims_t strides)
+                                const dnnl_dims_t strides, dnnl_data_type_t type)
 {
-    return dnnl_memory_desc_create_with_strides(out, 2, dims, dnnl_f32, strides);
+    return dnnl_memory_desc_create_with_strides(out, 2, dims, type, strides);
 }
 
-static dnnl_status_t md_any(dnnl_memory_desc_t *out, const dnnl_dims_t dims)
+static dnnl_status_t md_any(dnnl_memory_desc_t *out, const dnnl_dims_t dims, dnnl_data_type_t type)
 {
-    return dnnl_memory_desc_create_with_tag(out, 2, dims, dnnl_f32, dnnl_format_tag_any);
+    return dnnl_memory_desc_create_with_tag(out, 2, dims, type, dnnl_format_tag_any);
 }
 
 static dnnl_status_t md_clone(dnnl_memory_desc_t *out, const_dnnl_memory_desc_t from)
@@ -83,14 +83,14 @@ static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, const struct onednn
 #else
 
 static dnnl_status_t md_strided(dnnl_memory_desc_t *out, const dnnl_dims_t dims,
-                                const dnnl_dims_t strides)
+                                const dnnl_dims_t strides, dnnl_data_type_t type)
 {
-    return dnnl_memory_desc_init_by_strides(out, 2, dims, dnnl_f32, strides);
+    return dnnl_memory_desc_init_by_strides(out, 2, dims, type, strides);
 }
 
-static dnnl_status_t md_any(dnnl_memory_desc_t *out, const dnnl_dims_t dims)
+static dnnl_status_t md_any(dnnl_memory_desc_t *out, const dnnl_dims_t dims, dnnl_data_type_t type)
 {
-    return dnnl_memory_desc_init_by_tag(out, 2, dims, dnnl_f32, dnnl_format_tag_any);
+    return dnnl_memory_desc_init_by_tag(out, 2, dims, type, dnnl_format_tag_any);
 }
 
 static dnnl_status_t md_clone(dnnl_memory_desc_t *out, const dnnl_memory_desc_t *from)
@@ -127,11 +127,13 @@ static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, const struct onednn
 
 /* ---- memory descriptors ------------------------------------------------------------------ */
 
-static enum status md_make(struct onednn_md *out, int rows, int columns, int row_stride,
-                           int column_stride, struct err *err)
+/* shape: rows, columns, and the distances of two of them. */
+static enum status md_make(struct onednn_md *out, const int shape[4], dnnl_data_type_t type,
+                           struct err *err)
 {
-    dnnl_dims_t dims = {rows, columns}, strides = {row_stride, column_stride};
-    enum status status = check(md_strided(&out->desc, dims, strides), "describing a matrix", err);
+    dnnl_dims_t dims = {shape[0], shape[1]}, strides = {shape[2], shape[3]};
+    enum status status =
+        check(md_strided(&out->desc, dims, strides, type), "describing a matrix", err);
     out->set = status == OK;
     return status;
 }
@@ -139,12 +141,12 @@ static enum status md_make(struct onednn_md *out, int rows, int columns, int row
 enum status onednn_md_matrix(struct onednn_md *out, int rows, int columns, int stride,
                              struct err *err)
 {
-    return md_make(out, rows, columns, stride, 1, err);
+    return md_make(out, (int[]){rows, columns, stride, 1}, dnnl_f32, err);
 }
 
 enum status onednn_md_transposed(struct onednn_md *out, int rows, int columns, struct err *err)
 {
-    return md_make(out, columns, rows, 1, columns, err);
+    return md_make(out, (int[]){columns, rows, 1, columns}, dnnl_f32, err);
 }
 
 void onednn_md_free(struct onednn_md *md)
@@ -196,37 +198,42 @@ static enum status attributes(dnnl_primitive_attr_t *attr, dnnl_post_ops_t *post
     return check(got, "setting attributes", err);
 }
 
-static enum status matmul_layouts(struct onednn_matmul *mm, const int mnk[3],
+static enum status matmul_layouts(struct onednn_matmul *mm, const struct onednn_product *p,
                                   const struct onednn_md *weights, struct err *err)
 {
-    int m = mnk[0], n = mnk[1], k = mnk[2];
+    static const dnnl_data_type_t types[PRECISION_COUNT][2] = {
+        [PRECISION_F32] = {dnnl_f32, dnnl_f32},
+        [PRECISION_BF16] = {dnnl_bf16, dnnl_bf16},
+        [PRECISION_INT8] = {dnnl_u8, dnnl_s8},
+    };
+    const dnnl_data_type_t *type = types[p->precision];
+    int m = p->m, n = p->n, k = p->k;
     dnnl_dims_t w_dims = {k, n};
-    enum status status = onednn_md_matrix(&mm->x, m, k, k, err);
+    enum status status = md_make(&mm->x, (int[]){m, k, k, 1}, type[0], err);
     if (status == OK)
         status = onednn_md_matrix(&mm->y, m, n, n, err);
     if (status == OK)
         status = onednn_md_matrix(&mm->bias, 1, n, n, err);
     if (status != OK)
         return status;
-    status =
-        check(weights ? md_clone(&mm->w.desc, md_argument(weights)) : md_any(&mm->w.desc, w_dims),
-              "describing weights", err);
+    status = check(weights ? md_clone(&mm->w.desc, md_argument(weights))
+                           : md_any(&mm->w.desc, w_dims, type[1]),
+                   "describing weights", err);
     mm->w.set = status == OK;
     return status;
 }
 
-enum status onednn_matmul_open(struct onednn_matmul *out, const int mnk[3],
-                               enum activation activation, const struct onednn_md *weights,
-                               struct err *err)
+enum status onednn_matmul_open(struct onednn_matmul *out, const struct onednn_product *product,
+                               const struct onednn_md *weights, struct err *err)
 {
     *out = (struct onednn_matmul){0};
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t post = NULL;
     dnnl_primitive_desc_t pd = NULL;
     const char *implementation = "";
-    enum status status = matmul_layouts(out, mnk, weights, err);
+    enum status status = matmul_layouts(out, product, weights, err);
     if (status == OK)
-        status = attributes(&attr, &post, activation, err);
+        status = attributes(&attr, &post, product->activation, err);
     if (status == OK)
         status = check(matmul_desc(&pd, out, attr), "planning a matrix product", err);
     if (status == OK)
@@ -307,7 +314,7 @@ void onednn_lane_close(struct onednn_lane *lane)
 }
 
 bool onednn_matmul_run(const struct onednn_matmul *mm, const struct onednn_lane *lane, float *y,
-                       const float *x, const void *w, const float *bias)
+                       const void *x, const void *w, const float *bias)
 {
     /* The API takes writable pointers for inputs too; it does not write through them. */
     if (dnnl_memory_set_data_handle(lane->x, (void *)(uintptr_t)x) != dnnl_success ||

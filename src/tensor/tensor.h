@@ -19,6 +19,8 @@
 #define FOVEA_TENSOR_TENSOR_H
 
 #include "base/status.h"
+#include "tensor/precision.h"
+#include "tensor/rows.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,28 +35,38 @@ enum activation {
     ACTIVATION_GELU_QUICK, /* x sigmoid(1.702 x) */
 };
 
-/* A linear layer y = x W^T + b as it lies in a file. */
+/* A linear layer y = W (g x + s) + b as it lies in a file; g and s are the gain and bias of a
+ * LayerNorm in front of it, which can be folded into it. */
 struct linear_source {
     const void *weights; /* [out, in], or [in, out] if transposed */
     enum dtype dtype;    /* of the weights */
     int out, in;
     bool transposed;
-    const float *bias;     /* [out], NULL for none */
-    const float *row_gain; /* [out], multiplies rows of W and b (LayerScale); NULL for none */
+    const float *bias;         /* [out], NULL for none */
+    const float *row_gain;     /* [out], multiplies rows of W and b (LayerScale); NULL for none */
+    const float *column_gain;  /* g [in], NULL for 1 */
+    const float *column_shift; /* s [in], NULL for 0 */
 };
 
-struct linear; /* packed for the machine; holds a copy of everything */
+struct linear_shape {
+    int out, in;
+    enum precision precision; /* not AUTO */
+};
 
+struct linear; /* a layer, packed for the machine */
+
+/* What is read and written: x has the element that rows_element() says for the layer's precision; y
+ * is F32 for a layer of F32, anything otherwise. */
 struct linear_call {
-    float *y;       /* [rows, out] */
-    const float *x; /* [rows, in]; overlaps nothing of y */
+    struct rows y; /* [rows, out] */
+    struct rows x; /* [rows, in]; overlaps nothing of y */
     int rows;
     enum activation activation;
-    bool accumulate; /* y += instead of y =; without an activation */
+    bool accumulate; /* y += instead of y =; F32, without an activation */
 };
 
 struct norm {
-    const float *gain, *bias; /* [width], floats */
+    const float *gain, *bias; /* [width], floats; both NULL where they are folded elsewhere */
     int width;
     float eps;
 };
@@ -66,14 +78,16 @@ struct sequence {
     int first_query, queries;
 };
 
-/* softmax(scale q k^T) v for every sequence and head. Strides are floats between rows. */
+/* softmax(q k^T) v for every sequence and head; the scale is in q already. Strides are elements
+ * between rows. For an `out` of BYTES the result passes through q, which is overwritten. */
 struct attention_call {
-    const float *q, *k, *v; /* rows of [heads, head_width] */
-    float *out;             /* the same */
-    size_t q_stride, kv_stride, out_stride;
+    enum element element; /* F32 or BF16, of q, k and v; F32 gives F32, BF16 one of the others */
+    void *q;              /* rows of [heads, head_width] */
+    const void *k, *v;    /* the same */
+    size_t q_stride, kv_stride;
+    struct rows out; /* [queries, heads * head_width] */
     const struct sequence *sequences;
     int count, heads, head_width;
-    float scale;
     bool causal; /* query i of a sequence sees keys 0 .. i + keys - queries */
 };
 
@@ -96,6 +110,7 @@ struct runner_options {
     int threads;               /* at least 1 */
     int max_queries, max_keys; /* of any sequence that attention will see */
     int max_head_width;
+    int max_width; /* of any row that layernorm or attention gives */
 };
 
 struct tensor_ops {
@@ -108,10 +123,19 @@ struct tensor_ops {
     /* Plain memory to plain memory. */
     void (*convert)(float *out, const void *in, enum dtype dtype, size_t count);
 
-    /* Packs with `threads` threads. */
-    enum status (*linear_open)(struct linear **out, const struct linear_source *, int threads,
+    /* A layer lies packed in one piece of memory, 64-byte aligned, that means the same wherever it
+     * is and in any process with the same packing(): it can be kept in a file. */
+    enum status (*linear_bytes)(size_t *bytes, const struct linear_shape *, struct err *err);
+    enum status (*linear_pack)(void *packed, const struct linear_source *, enum precision,
+                               int threads, struct err *err);
+    /* `packed` stays the caller's and has to stay as long as the layer. */
+    enum status (*linear_open)(struct linear **out, const void *packed, const struct linear_shape *,
                                struct err *err);
     void (*linear_close)(struct linear *); /* NULL-safe */
+    /* What a packing depends on beside the shape: "oneDNN 2.6.3 avx512 1" */
+    const char *(*packing)(enum precision);
+    /* True if products of this precision use instructions made for it. */
+    bool (*has_native)(enum precision);
 
     enum status (*runner_open)(struct runner **out, const struct runner_options *, struct err *err);
     void (*runner_close)(struct runner *); /* NULL-safe */
@@ -119,11 +143,13 @@ struct tensor_ops {
     /* The first call with a new number of rows builds a kernel for it, which can fail. */
     enum status (*linear)(struct runner *, const struct linear *, const struct linear_call *,
                           struct err *err);
-    /* x, y: [rows, width]; y may be x. */
-    void (*layernorm)(struct runner *, float *y, const float *x, int rows, const struct norm *);
+    /* x, y: [rows, width]; y of any element, and in F32 it may be x. */
+    void (*layernorm)(struct runner *, const struct rows *y, const float *x, int rows,
+                      const struct norm *);
     void (*attention)(struct runner *, const struct attention_call *);
-    /* pixels: [n, S, S, 3] 8-bit → out: [n, G*G, 3*P*P], normalised, channels outermost. */
-    void (*patches)(struct runner *, float *out, const uint8_t *pixels, int n,
+    /* pixels: [n, S, S, 3] 8-bit → out: [n*G*G, 3*P*P], F32 or BF16, normalised, channels
+     * outermost. */
+    void (*patches)(struct runner *, const struct rows *out, const uint8_t *pixels, int n,
                     const struct patch_grid *);
     /* patches: [n, cells, width] → x: [n, 1 + cells, width]: the class token in front, positions
      * ([1 + cells, width]) added. */
@@ -134,16 +160,19 @@ struct tensor_ops {
     void (*text_tokens)(struct runner *, float *x, const int32_t *ids, size_t ids_stride,
                         const struct sequence *, int count, const struct token_table *,
                         const float *positions);
-    /* y[i] = x[rows[i]]; y: [n, width]. */
-    void (*gather_rows)(struct runner *, float *y, const float *x, const int32_t *rows, int n,
-                        int width);
+    /* y[i] = x[rows[i]], of the same element and width; y: [n, width]. */
+    void (*gather_rows)(struct runner *, const struct rows *y, const struct rows *x,
+                        const int32_t *rows, int n);
+    /* y = x, in the element of y; x: [n, width] */
+    void (*rows_write)(struct runner *, const struct rows *y, const float *x, int n);
     /* y[i] = mean of rows first .. first + count - 1 of x[i]; x: [n, stride_rows, width]. */
     void (*mean_rows)(struct runner *, float *y, const float *x, int n, int stride_rows, int first,
                       int count, int width);
 
-    /* For the bench: seconds of `calls` bare products [m, k] x [k, n] by the library itself. */
-    enum status (*measure_product)(double *seconds, const int mnk[3], int calls, int threads,
-                                   struct err *err);
+    /* For the bench: seconds of `calls` bare products [m, k] x [k, n] by a library: what can be
+     * expected of this machine. ERR_UNSUPPORTED if no library has this precision here. */
+    enum status (*measure_product)(double *seconds, const int mnk[3], enum precision, int calls,
+                                   int threads, struct err *err);
 };
 
 /* The CPU backend; chooses kernels and the library for matrix products on the first call.

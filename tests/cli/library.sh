@@ -113,4 +113,33 @@ run search sea --category "no such"
 expect_code 1
 expect_one_line "no such"
 
+# Pictures of another size: other vectors of the same model, which a reader finds by itself.
+run index --image-size 84 pictures
+expect_code 0
+expect_in out "$total photographs found: $total new, 0 unchanged"
+run search --image pictures/moved.png
+expect_code 0
+head -n 1 out >first
+expect_in first "1.0000  $scratch/pictures/moved.png"
+run index pictures # goes on at the size of the last run
+expect_code 0
+expect_in out "0 new, $total unchanged"
+run search sea --image-size 70
+expect_code 1
+expect_one_line "no vectors of $scratch/model for pictures of 70 pixels"
+run index --image-size 56 pictures # the model's own: the first vectors are still there
+expect_in out "0 new, $total unchanged"
+run search --image pictures/moved.png --image-size 84
+expect_code 0
+head -n 1 out >first
+expect_in first "1.0000  $scratch/pictures/moved.png"
+run status --json
+[ "$(grep -o '"fingerprint":"[^"]*"' out | sort -u | wc -l)" -eq 2 ] || fail "expected two models"
+run embed --model model --image-size 13 pictures/moved.png
+expect_code 2
+expect_one_line "larger than pictures of 13"
+run embed --model model --image-size 5000 pictures/moved.png
+expect_code 2
+expect_one_line "--image-size"
+
 finish

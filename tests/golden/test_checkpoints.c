@@ -78,7 +78,9 @@ static enum status encode(struct vectors *out, const struct model_options *optio
 {
     struct model *model;
     struct session *session = NULL;
-    enum status status = model_open(&model, options, err);
+    struct model_options exact = *options;
+    exact.precision = PRECISION_F32;
+    enum status status = model_open(&model, &exact, err);
     if (status != OK)
         return status;
     const struct session_options how = {.threads = 1, .image_batch = 3, .text_batch = golden.texts};

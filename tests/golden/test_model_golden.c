@@ -2,8 +2,9 @@
  *
  * Both towers against open_clip's float32 outputs (README.md), on weights made by the formula.
  * For every model: the relative L2 error of each vector, in a batch and alone; the same bits at 1,
- * 2 and 8 threads. For the one with reference activations: every block. For one model also the
- * spellings of a checkpoint: prefixes, float16, bfloat16, data at odd addresses.
+ * 2 and 8 threads. The same in bf16 and int8, by the cosine. For the one with reference
+ * activations: every block. For one model also the spellings of a checkpoint: prefixes, float16,
+ * bfloat16, data at odd addresses.
  *
  * usage: test-model-golden DIR NAME...          DIR/NAME holds a golden
  *        test-model-golden --shared NAME...     in $FOVEA_SHARED/golden/models, skipped if unset
@@ -16,6 +17,7 @@
 #include "image/image.h"
 #include "tensor/tensor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,15 +32,17 @@ static void check(bool ok, const char *what, double error, double limit)
     failures += !ok;
 }
 
-static struct model *open_model(const char *dir)
+static struct model *open_model(const char *dir, enum precision precision)
 {
     struct err err = {0};
     struct model *model;
-    if (model_open(&model, &(struct model_options){.dir = dir}, &err) != OK) {
+    const struct model_options options = {.dir = dir, .precision = precision};
+    if (model_open(&model, &options, &err) != OK) {
         printf("FAILED: %s\n", err.text);
         exit(1);
     }
-    printf("       %s by %s\n", model_info(model)->name, tensor_cpu_description());
+    printf("       %s, %s, by %s\n", model_info(model)->name, precision_names[precision],
+           tensor_cpu_description());
     return model;
 }
 
@@ -180,7 +184,7 @@ static void test_model(const char *dir, const char *models, const char *name, do
     char path[1200];
     struct golden g;
     struct outputs one, alone;
-    struct model *model = open_model(dir);
+    struct model *model = open_model(dir, PRECISION_F32);
     snprintf(path, sizeof path, "%s/%s", models, name);
     golden_load(&g, path, model_info(model)->image_size);
     encode(&one, model, &g, 1, 3, (struct tap){0});
@@ -198,6 +202,46 @@ static void test_model(const char *dir, const char *models, const char *name, do
     test_threads(model, &g, &one);
     test_activations(model, &g, limit);
     outputs_free(&one);
+    outputs_free(&alone);
+    golden_free(&g);
+    model_close(model);
+}
+
+/* ---- other precisions -------------------------------------------------------------------- */
+
+static double least_cosine(const float *got, const float *want, int rows, int dim)
+{
+    double least = 1;
+    for (int i = 0; i < rows; i++) {
+        const float *a = got + (size_t)i * (size_t)dim, *b = want + (size_t)i * (size_t)dim;
+        double ab = 0, aa = 0, bb = 0;
+        for (int k = 0; k < dim; k++) {
+            ab += (double)a[k] * b[k];
+            aa += (double)a[k] * a[k];
+            bb += (double)b[k] * b[k];
+        }
+        double cosine = ab / sqrt(aa * bb);
+        least = cosine < least || isnan(cosine) ? cosine : least;
+    }
+    return least;
+}
+
+/* A cosine has to be at least `limit`; here a vector's bits depend on nothing else in the batch. */
+static void test_precision(const char *dir, const char *golden, enum precision precision,
+                           double limit)
+{
+    struct golden g;
+    struct outputs batch, alone;
+    struct model *model = open_model(dir, precision);
+    golden_load(&g, golden, model_info(model)->image_size);
+    encode(&batch, model, &g, 1, 3, (struct tap){0});
+    encode(&alone, model, &g, 2, 1, (struct tap){0});
+    double images = least_cosine(batch.images, g.images, 3, g.dim);
+    double texts = least_cosine(batch.texts, g.prompts, g.texts, g.dim);
+    check(images >= limit, "1 - cosine of images", 1 - images, 1 - limit);
+    check(texts >= limit, "1 - cosine of texts", 1 - texts, 1 - limit);
+    check(same_bits(&batch, &alone), "one by one, at 2 threads, the same bits", 0, 0);
+    outputs_free(&batch);
     outputs_free(&alone);
     golden_free(&g);
     model_close(model);
@@ -230,7 +274,7 @@ static void encode_rewritten(struct outputs *out, const char *dir, const struct 
     char to[1100];
     snprintf(to, sizeof to, "%s/rewritten", dir);
     make_rewritten(to, dir, how);
-    struct model *model = open_model(to);
+    struct model *model = open_model(to, PRECISION_F32);
     encode(out, model, g, 1, 3, (struct tap){0});
     model_close(model);
 }
@@ -275,13 +319,16 @@ static void test_spellings(const char *dir, const char *models, const char *name
 
 static void run(const char *models, const char *name, bool spellings)
 {
-    char dir[1024], config[1200];
+    char dir[1024], config[1200], golden[1200];
     printf("%s\n", name);
     temporary_folder(dir, sizeof dir);
     snprintf(config, sizeof config, "%s/%s/open_clip_config.json", models, name);
     write_model(config, dir);
     bool tiny = strncmp(name, "tiny-", 5) == 0;
     test_model(dir, models, name, tiny ? 1e-5 : 1e-4);
+    snprintf(golden, sizeof golden, "%s/%s", models, name);
+    test_precision(dir, golden, PRECISION_BF16, 0.999);
+    test_precision(dir, golden, PRECISION_INT8, 0.99);
     if (spellings)
         test_spellings(dir, models, name, 56);
     remove_folder(dir);

@@ -54,6 +54,7 @@ void check_convert(struct check *);     /* float16 and bfloat16 */
 void check_elementwise(struct check *); /* add, scale, the three GELUs */
 void check_rows(struct check *);        /* dot, dot_f16_rows, layernorm, softmax */
 void check_attention(struct check *);
+void check_products(struct check *); /* of panels; bfloat16, bytes, attention over bfloat16 */
 
 /* Prints timings of every level in `have`. */
 void bench_kernels(unsigned have);

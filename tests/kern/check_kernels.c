@@ -130,7 +130,9 @@ bool floats_same(const float *a, const float *b, size_t n)
     return true;
 }
 
-static const unsigned levels[] = {0, CPU_AVX2, CPU_AVX2 | CPU_AVX512, CPU_NEON};
+static const unsigned levels[] = {0, CPU_AVX2, CPU_AVX2 | CPU_AVX512,
+                                  CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_BF16,
+                                  CPU_NEON};
 
 static long check_level(unsigned flags, uint64_t seed, bool verbose)
 {
@@ -141,6 +143,7 @@ static long check_level(unsigned flags, uint64_t seed, bool verbose)
     check_elementwise(&check);
     check_rows(&check);
     check_attention(&check);
+    check_products(&check);
     printf("%s: %ld checks, %ld failed\n", check.level, check.done, check.failed);
     return check.failed;
 }

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See prepare.h.
+ */
+#include "clip/prepare.h"
+
+#include "base/file.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { PATH_BYTES = 1 << 16 };
+
+/* ---- what a file is called and holds ----------------------------------------------------- */
+
+static const char *tower_name(enum model_towers tower)
+{
+    return tower == MODEL_IMAGE ? "image" : "text";
+}
+
+/* "image-bf16-" */
+static void put_kind(struct str *out, const struct model *m, enum model_towers tower)
+{
+    str_format(out, "%s-%s-", tower_name(tower), precision_names[m->info.precision]);
+}
+
+static struct packed_key key_of(const struct model *m, enum model_towers tower)
+{
+    struct packed_key key;
+    struct str text = str_new(1 << 12);
+    put_kind(&text, m, tower);
+    str_format(&text, "%s\n%s\n%s", m->info.fingerprint, m->ops->packing(m->info.precision),
+               m->ops->packing(weights_precision(&m->weights, true)));
+    XXH128_hash_t hash = XXH3_128bits(str_text(&text), text.size);
+    _Static_assert(sizeof key.bytes == sizeof hash, "a key is such a hash");
+    memcpy(key.bytes, &hash, sizeof hash);
+    str_free(&text);
+    return key;
+}
+
+static void put_path(struct str *out, const char *folder, const struct model *m,
+                     enum model_towers tower)
+{
+    str_clear(out);
+    path_join(out, folder, "");
+    put_kind(out, m, tower);
+    str_format(out, "%s.weights", m->info.fingerprint);
+}
+
+struct tower_size {
+    bool text;
+    double values;
+};
+
+static enum status add_size(void *context, const struct tensor_spec *t)
+{
+    struct tower_size *size = context;
+    double values = t->text_tower == size->text;
+    for (int i = 0; i < t->dims; i++)
+        values *= t->shape[i];
+    size->values += values;
+    return OK;
+}
+
+static bool is_large(const struct model *m, enum model_towers tower)
+{
+    struct tower_size size = {.text = tower == MODEL_TEXT};
+    return config_each_tensor(&m->config, add_size, &size) == OK &&
+           size.values * sizeof(float) >= PREPARE_FROM_BYTES;
+}
+
+/* ---- folders ----------------------------------------------------------------------------- */
+
+enum { FOLDERS = 2 };
+
+/* The folders to use, best first; how many. beside: the first one is the model's own. */
+static int folders_of(struct str out[FOLDERS], const struct model *m, enum model_towers tower,
+                      bool *beside)
+{
+    const char *named = m->prepared ? m->prepared : getenv("FOVEA_PREPARED");
+    struct err none;
+    int count = 0;
+    *beside = false;
+    if (named && *named) {
+        if (strcmp(named, "off") == 0)
+            return 0;
+        str_put(&out[count++], named);
+        return count;
+    }
+    if (!is_large(m, tower))
+        return 0;
+    if (m->dir) {
+        path_join(&out[count++], m->dir, "prepared");
+        *beside = true;
+    }
+    if (dir_cache(&out[count], &none) == OK)
+        str_put(&out[count++], "/fovea/prepared");
+    return count;
+}
+
+/* What the same tower of other weights has left in a model's own folder: the model was replaced.
+ * Fingerprints of one model at several image sizes differ in their last digits alone. */
+static void remove_stale(const char *folder, const struct model *m, enum model_towers tower)
+{
+    enum { SAME = 28 };
+    struct str kind = str_new(PATH_BYTES), path = str_new(PATH_BYTES);
+    DIR *d = opendir(folder);
+    put_kind(&kind, m, tower);
+    for (const struct dirent *e; d && str_ok(&kind) && (e = readdir(d));) {
+        if (strncmp(e->d_name, str_text(&kind), kind.size) != 0 ||
+            strncmp(e->d_name + kind.size, m->info.fingerprint, SAME) == 0)
+            continue;
+        str_clear(&path);
+        path_join(&path, folder, e->d_name);
+        if (str_ok(&path))
+            unlink(str_text(&path));
+    }
+    if (d)
+        closedir(d);
+    str_free(&kind);
+    str_free(&path);
+}
+
+/* ---- making ------------------------------------------------------------------------------ */
+
+/* Computes every section from the checkpoint. */
+static enum status write_tower(struct packed_writer *writer, const struct model *m,
+                               enum model_towers tower, struct err *err)
+{
+    struct weights w = m->weights;
+    w.writer = writer;
+    if (tower == MODEL_IMAGE) {
+        struct vision vision = {0};
+        enum status status = vision_load(&vision, &w, &m->config, err);
+        vision_close(&vision);
+        return status;
+    }
+    struct text text = {0};
+    enum status status = text_load(&text, &w, &m->config, err);
+    text_close(&text);
+    return status;
+}
+
+/* path: NULL for memory. */
+static enum status make(struct packed **out, const char *path, const struct model *m,
+                        enum model_towers tower, struct err *err)
+{
+    const struct packed_key key = key_of(m, tower);
+    struct packed_writer *writer = NULL;
+    *out = NULL;
+    enum status status = path ? dir_make_parent(path, err) : OK;
+    if (status == OK)
+        status = packed_writer_open(&writer, path, &key, err);
+    if (status == OK)
+        status = write_tower(writer, m, tower, err);
+    if (status == OK)
+        status = packed_writer_finish(writer, out, err);
+    packed_writer_close(writer);
+    return status;
+}
+
+enum status prepare_tower(struct packed **out, const struct model *m, enum model_towers tower,
+                          struct err *err)
+{
+    struct str folder[FOLDERS] = {str_new(PATH_BYTES), str_new(PATH_BYTES)};
+    struct str path = str_new(PATH_BYTES);
+    const struct packed_key key = key_of(m, tower);
+    bool beside;
+    int count = folders_of(folder, m, tower, &beside);
+    struct err why; /* a file that cannot be used is nobody's error */
+    enum status status = ERR_NOT_FOUND;
+    for (int i = 0; i < count && status != OK; i++) {
+        put_path(&path, str_text(&folder[i]), m, tower);
+        if (str_ok(&path))
+            status = packed_open(out, str_text(&path), &key, m->weights.threads, &why);
+    }
+    for (int i = 0; i < count && status != OK; i++) {
+        put_path(&path, str_text(&folder[i]), m, tower);
+        if (str_ok(&path))
+            status = make(out, str_text(&path), m, tower, &why);
+        if (status == OK && beside && i == 0)
+            remove_stale(str_text(&folder[i]), m, tower);
+    }
+    if (status != OK)
+        status = make(out, NULL, m, tower, err);
+    for (int i = 0; i < FOLDERS; i++)
+        str_free(&folder[i]);
+    str_free(&path);
+    return status;
+}
