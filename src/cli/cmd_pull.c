@@ -11,7 +11,7 @@
 struct pull_args {
     struct operands model;
     int from;
-    bool json;
+    bool no_prepare, json;
 };
 
 static const char *const sources[] = {"any", "hub", "url", NULL}; /* enum pull_from */
@@ -24,6 +24,10 @@ static const struct option options[] = {
      .choices = sources,
      .fallback = "any",
      .help = "the hub, or the address that the registry has for some models; any: the hub first"},
+    {.name = "no-prepare",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct pull_args, no_prepare),
+     .help = "leave packing the weights for this processor to the first use"},
     OPTION_JSON(struct pull_args),
     OPTION_END,
 };
@@ -35,16 +39,22 @@ static const struct example examples[] = {
     {NULL, NULL},
 };
 
-/* What is wrong with the files is better found now than at the first search. */
-static enum status try_it(const struct model_place *place, struct err *err)
+/* What is wrong with the files is better found now than at the first search, and what takes long is
+ * better done now: a session packs the weights of both towers into a file (clip/prepare.h). */
+static enum status try_it(const struct model_place *place, bool prepare, struct err *err)
 {
     struct model *model = NULL;
+    struct session *session = NULL;
     const struct model_options how = {.dir = place->dir,
                                       .config = place->config,
                                       .weights = place->weights,
                                       .name = place->name,
                                       .towers = MODEL_BOTH};
+    const struct session_options both = {.image_batch = 1, .text_batch = 1};
     enum status status = model_open(&model, &how, err);
+    if (status == OK && prepare)
+        status = session_open(&session, model, &both, err);
+    session_close(session);
     model_close(model);
     return status == OK
                ? OK
@@ -103,7 +113,7 @@ static enum status run(const void *arguments, struct err *err)
     if (!was_here)
         status = model_pull(&place, &how, &done, err);
     if (status == OK)
-        status = try_it(&place, err);
+        status = try_it(&place, !args->no_prepare, err);
     if (status == OK && args->json)
         status = print_json(&place, was_here, &done, err);
     else if (status == OK)
@@ -119,7 +129,9 @@ const struct command command_pull = {
         "Downloads a model to the models folder: one of OpenCLIP's by its name (ARCH/tag, see "
         "`fovea models`), or a repository of the hub (hf-hub:ORG/REPO, or with @REVISION). An "
         "interrupted download goes on where it was, also later. The size and the SHA-256 are "
-        "checked before a file gets its name.\n\n"
+        "checked before a file gets its name. Then the weights are packed for this processor, "
+        "which "
+        "is what later starts read.\n\n"
         "index, search and the others pull by themselves what they need; this is for doing it "
         "beforehand. $FOVEA_MODELS names the models folder, $HF_ENDPOINT another hub, $HF_TOKEN "
         "the token for models that ask for one; HTTPS_PROXY and NO_PROXY are respected.",

@@ -108,7 +108,7 @@ expect_code 1
 expect_one_line "--offline keeps fovea off the network"
 serve_no_more
 serve
-run pull hf-hub:org/repo --json
+run pull hf-hub:org/repo --json --no-prepare
 expect_code 0
 expect_in out '"verified":true'
 expect_in out '"model":"hf-hub:org/repo"'
