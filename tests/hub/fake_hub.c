@@ -275,8 +275,10 @@ static bool send_file(const struct connection *c, const struct request *r,
     bool part = r->from >= 0 && !rules->no_ranges && !other;
     long long from = part ? r->from : 0;
     char length[64] = "", range[128] = "";
-    if (part)
+    if (part) {
         c->hub->counts.ranges++;
+        c->hub->counts.last_from = from;
+    }
     if (part && from >= content->size)
         return send_head(c->fd,
                          "HTTP/1.1 416 Range\r\nContent-Range: bytes */%lld\r\n"

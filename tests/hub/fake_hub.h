@@ -48,7 +48,8 @@ struct fake_hub_rules {
 struct fake_hub_counts {
     atomic_int connections, hub_requests, cdn_requests, bodies, ranges;
     atomic_int hub_authorizations, cdn_authorizations;
-    atomic_llong bytes; /* of bodies */
+    atomic_llong bytes;     /* of bodies */
+    atomic_llong last_from; /* where the last range began */
 };
 
 struct fake_hub {

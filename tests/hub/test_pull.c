@@ -200,7 +200,7 @@ static void test_kill(void **state)
     if (pull(H14) != OK)
         fail_msg("%s", err.text);
     assert_int_equal(hub->counts.ranges, 1);
-    assert_true(hub->counts.bytes < SIZE);
+    assert_true(hub->counts.last_from > 0);
     fixture_expect_same(SERVED SAFETENSORS, PULLED SAFETENSORS, 0);
 }
 
