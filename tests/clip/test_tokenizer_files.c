@@ -29,6 +29,8 @@ static const char *golden_path;
 
 /* ---- making the files -------------------------------------------------------------------- */
 
+static int symbols = SYMBOLS; /* that go into the files: fewer where none is opened, to be quick */
+
 static char *texts[SYMBOLS]; /* of the tokens, in the printable alphabet */
 
 static void make_texts(void)
@@ -57,7 +59,7 @@ static void make_texts(void)
 static json_t *make_vocab(bool renumber)
 {
     json_t *vocab = json_object();
-    for (int i = 0; i < SYMBOLS; i++)
+    for (int i = 0; i < symbols; i++)
         json_object_set_new(vocab, texts[i], json_integer(renumber ? SYMBOLS + 1 - i : i));
     json_object_set_new(vocab, "<|startoftext|>", json_integer(renumber ? 0 : SYMBOLS));
     json_object_set_new(vocab, "<|endoftext|>", json_integer(renumber ? 1 : SYMBOLS + 1));
@@ -67,7 +69,7 @@ static json_t *make_vocab(bool renumber)
 static json_t *make_merges(bool pairs)
 {
     json_t *merges = json_array();
-    for (size_t i = 0; i < CLIP_MERGE_COUNT; i++) {
+    for (int i = 0; i < symbols - MERGES_FIRST_SYMBOL; i++) {
         const char *left = texts[clip_merges[i][0]], *right = texts[clip_merges[i][1]];
         json_array_append_new(merges, pairs ? json_pack("[s, s]", left, right)
                                             : json_sprintf("%s %s", left, right));
@@ -267,6 +269,7 @@ static void test_refused(void **state)
         {"added_tokens", "[{\"content\":\"<photo>\"}]", ERR_FORMAT, "added_tokens"},
         {"added_tokens", "[7]", ERR_FORMAT, "added_tokens"},
     };
+    symbols = MERGES_FIRST_SYMBOL + 100;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
         struct tokenizer *t;
@@ -277,6 +280,7 @@ static void test_refused(void **state)
         assert_null(t);
         free(json);
     }
+    symbols = SYMBOLS;
 }
 
 static void test_damaged(void **state)

@@ -178,13 +178,15 @@ static void test_given(const struct tensor_view *all, size_t count, const struct
 
 /* ---- Transformers' layout ---------------------------------------------------------------- */
 
-#define HF_CONFIG(type, class, act, size)                                                          \
+#define HF_CONFIG(type, class, act, size) HF_CONFIG_EOS(type, class, act, size, "2")
+#define HF_CONFIG_EOS(type, class, act, size, eos)                                                 \
     "{\"model_type\":\"" type                                                                      \
     "\",\"architectures\":[\"" class "\"],\"projection_dim\":48,\"logit_scale_init_value\":2."     \
                                      "6592,\"text_config\":{\"hidden_size\":"                      \
                                      "32,\"intermediate_size\":128,\"num_hidden_layers\":2,\"num_" \
                                      "attention_heads\":2,\"hidden_act\":"                         \
-                                     "\"" act "\",\"eos_token_id\":2,\"top_k\":50},\"vision_"      \
+                                     "\"" act "\",\"eos_token_id\":" eos                           \
+                                     ",\"top_k\":50},\"vision_"                                    \
                                      "config\":{\"hidden_size\":80,"                               \
                                      "\"intermediate_size\":320,\"num_hidden_layers\":3,\"num_"    \
                                      "attention_heads\":5,\"patch_size\":14,"                      \
@@ -378,6 +380,11 @@ static void test_hf(const struct tensor_view *all, size_t count, const struct ve
     check_same("hf", want, "Transformers' layout in safetensors");
     write_text("hf", "preprocessor_config.json", HF_PREPROCESS("{\"shortest_edge\":56}", ""));
     check_same("hf", want, "and with preprocessor_config.json");
+    write_text("hf", "config.json",
+               HF_CONFIG_EOS("clip", "CLIPModel", "quick_gelu", "56", "49407"));
+    check_same("hf", want, "pooled at the end token by its id");
+    write_text("hf", "config.json", HF_CONFIG_EOS("clip", "CLIPModel", "quick_gelu", "56", "5"));
+    check_refused("hf", ERR_UNSUPPORTED, "ends a text with the token 5");
     write_text("hf", "config.json", HF_CONFIG("clip", "CLIPModel", "gelu", "56"));
     struct vectors other;
     struct err err = {0};
@@ -385,12 +392,45 @@ static void test_hf(const struct tensor_view *all, size_t count, const struct ve
               !same_bits(&other, want),
           "hidden_act is heard");
     test_hf_refusals();
+    write_text("hf", "config.json", "{\"model_type\":\"clip\",\"projection_dim\":48}");
+    check_refused("hf", ERR_FORMAT, "tensor vision_model.encoder.layers.3."); /* of 12 */
     write_text("hf", "config.json", HF_CONFIG("clip", "CLIPModel", "quick_gelu", "56"));
+    write_text("hf", "tokenizer.json", "{\"model\":{\"type\":\"WordPiece\"}}");
+    check_refused("hf", ERR_UNSUPPORTED, "tokenizer.json: it is a WordPiece tokenizer");
+    remove(in_folder("hf", "tokenizer.json"));
     write_safetensors(in_folder("hf", "model.safetensors"), hf->views, hf->count - 3);
     check_refused("hf", ERR_FORMAT, "tensor vision_model.");
     free(hf->turned[0]);
     free(hf->turned[1]);
     free(hf);
+}
+
+/* ---- tokenizers -------------------------------------------------------------------------- */
+
+static void test_tokenizers(const struct vectors *want)
+{
+    static const char unigram[] = "{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}";
+    char named[2048];
+    struct err err = {0};
+    struct file_bytes config;
+    copy(config_path, "named", "open_clip_config.json");
+    copy(in_folder("model", "open_clip_model.safetensors"), "named", "open_clip_model.safetensors");
+    write_text("named", "tokenizer.json", unigram);
+    check_same("named", want, "open_clip's own tokenizer, whatever lies beside");
+    need_ok(file_read(&config, config_path, 1024, &err), &err);
+    const char *text_cfg = strstr((const char *)config.data, "\"heads\"");
+    int before = (int)(text_cfg - (const char *)config.data);
+    snprintf(named, sizeof named, "%.*s\"hf_tokenizer_name\": \"an/other\",%.*s", before,
+             (const char *)config.data, (int)config.size - before, text_cfg);
+    file_bytes_free(&config);
+    write_text("named", "open_clip_config.json", named);
+    check_refused("named", ERR_UNSUPPORTED, "tokenizer.json: it is a Unigram tokenizer");
+    remove(in_folder("named", "tokenizer.json"));
+    check_refused("named", ERR_UNSUPPORTED, "an/other");
+    write_text("named", "merges.txt", "#version: 0.2\ni n\n");
+    check_refused("named", ERR_UNSUPPORTED, "merges.txt makes 515");
+    write_text("named", "vocab.json", "{\"i\":1}");
+    check_refused("named", ERR_UNSUPPORTED, "vocab.json: it has no token for the start");
 }
 
 /* ---- pictures of another size ------------------------------------------------------------ */
@@ -523,6 +563,7 @@ int main(int argc, char **argv)
     test_torch(all, count, &want);
     test_given(all, count, &want);
     test_hf(all, count, &want);
+    test_tokenizers(&want);
     test_sizes();
     test_reference();
     safetensors_close(file);
