@@ -86,16 +86,40 @@ INLINE size_t pair_keys_seen(const struct attention_head_bf16 *head, size_t i)
     return seen < 0 ? 0 : (size_t)seen;
 }
 
-/* row [depth] floats = softmax without its division, then bfloat16 [depth rounded up to pairs];
- * returns the sum. */
+INLINE float row_maximum(const float *x, size_t n)
+{
+    const size_t whole = n / VEC * VEC, rest = n % VEC;
+    const vec least = vec_set1(-INFINITY);
+    vec largest = least;
+    for (size_t i = 0; i < whole; i += VEC)
+        largest = vec_max(largest, vec_load(x + i));
+    if (rest)
+        largest = vec_max(largest, vec_load_part(x + whole, rest, least));
+    return vec_largest(largest);
+}
+
+/* row [depth] floats = softmax without its division, as bfloat16 [depth rounded up to pairs], in
+ * one pass (a store trails its load); returns the sum. The keys that are not seen get 0. */
 static float weigh_row(float *row, size_t seen, size_t depth)
 {
-    float sum = seen ? exp_row(row, seen) : 1.0f;
-    size_t whole = (depth + VEC - 1) / VEC * VEC; /* within the panel */
-    memset(row + seen, 0, (whole - seen) * sizeof *row);
-    for (size_t i = 0; i < whole; i += VEC) /* the store trails the load */
-        vec_store_bf16((uint16_t *)row + i, vec_load(row + i));
-    return sum;
+    const size_t whole = seen / VEC * VEC, end = (depth + 1) / 2 * 2;
+    const vec largest = vec_set1(row_maximum(row, seen));
+    uint16_t *to = (uint16_t *)row;
+    vec sum = vec_set1(0);
+    for (size_t i = 0; i < whole; i += VEC) {
+        vec e = exp_negative(vec_sub(vec_load(row + i), largest));
+        vec_store_bf16(to + i, e);
+        sum = vec_add(sum, e);
+    }
+    if (whole < seen) { /* -inf beyond the last key: 0 */
+        vec x = vec_load_part(row + whole, seen - whole, vec_set1(-INFINITY));
+        vec e = exp_negative(vec_sub(x, largest));
+        vec_store_bf16(to + whole, e);
+        sum = vec_add(sum, e);
+    }
+    if (seen < end)
+        memset(to + seen, 0, (end - seen) * sizeof *to);
+    return seen ? vec_sum(sum) : 1.0f;
 }
 
 static void store_bf16_row(uint16_t *to, const float *from, vec factor, size_t n)

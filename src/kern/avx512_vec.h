@@ -175,6 +175,12 @@ static inline vec vec_high_half(vec bits)
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(bits), mask));
 }
 
+#ifdef __AVX512BF16__
+static inline void vec_store_bf16(uint16_t *p, vec a)
+{
+    _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(a));
+}
+#else
 static inline void vec_store_bf16(uint16_t *p, vec a)
 {
     __m512i bits = _mm512_castps_si512(a);
@@ -184,6 +190,7 @@ static inline void vec_store_bf16(uint16_t *p, vec a)
     up = _mm512_mask_or_epi32(up, nan, bits, _mm512_set1_epi32(0x00400000));
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(up, 16)));
 }
+#endif
 
 /* Whole numbers -127 .. 127 as bytes 1 .. 255. */
 static inline void vec_store_bytes(uint8_t *p, vec a)

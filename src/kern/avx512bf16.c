@@ -33,6 +33,7 @@ static inline vec vec_dot2(pair left, pair right, vec sum)
 
 void kernels_init_avx512bf16(struct kernels *table)
 {
+    table->f32_to_bf16 = f32_to_bf16;
     table->product_bf16 = product_bf16;
     table->attention_bf16 = attention_bf16;
 }

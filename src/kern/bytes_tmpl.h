@@ -15,9 +15,11 @@ struct bytes_product {
     const int32_t *sums;                /* [64] of this group */
     const float *row_scales;            /* of this group; rows are row_scales_stride apart */
     const float *scales, *bias;         /* [64] */
-    float *c;                           /* the sum of the groups so far */
+    float *part;                        /* [rows, 64] the groups so far */
+    float *c;                           /* the result */
     size_t row_scales_stride, c_stride; /* floats */
     bool first, last;                   /* group */
+    bool accumulate;
 };
 
 INLINE ivec bytes_begin(const struct bytes_product *p, size_t column)
@@ -32,13 +34,17 @@ INLINE ivec bytes_begin(const struct bytes_product *p, size_t column)
 
 INLINE void bytes_end(const struct bytes_product *p, size_t row, size_t column, ivec sum)
 {
+    float *part = p->part + row * PRODUCT_COLUMNS + column;
     float *c = p->c + row * p->c_stride + column;
     vec scale = vec_set1(p->row_scales[row * p->row_scales_stride]);
     vec value = ivec_to_vec(sum);
-    value = p->first ? vec_mul(value, scale) : vec_fma(value, scale, vec_load(c));
-    if (p->last)
-        value = vec_fma(value, vec_load(p->scales + column), vec_load(p->bias + column));
-    vec_store(c, value);
+    value = p->first ? vec_mul(value, scale) : vec_fma(value, scale, vec_load(part));
+    if (!p->last) {
+        vec_store(part, value);
+        return;
+    }
+    value = vec_fma(value, vec_load(p->scales + column), vec_load(p->bias + column));
+    vec_store(c, p->accumulate ? vec_add(vec_load(c), value) : value);
 }
 
 #define TILE_NAME bytes_product
@@ -55,6 +61,7 @@ INLINE void bytes_end(const struct bytes_product *p, size_t row, size_t column, 
 
 static void bytes_rows(const struct panel_product *p, size_t first, size_t rows)
 {
+    float sums[ROWS * PRODUCT_COLUMNS];
     struct bytes_product part = {.left_stride = p->x_stride / TILE_ELEMENT,
                                  .right_stride = PRODUCT_COLUMNS,
                                  .scales = p->scales,
@@ -62,7 +69,9 @@ static void bytes_rows(const struct panel_product *p, size_t first, size_t rows)
                                  .row_scales_stride = p->x_scales_stride,
                                  .c = p->y + first * p->y_stride,
                                  .c_stride = p->y_stride,
-                                 .first = true};
+                                 .part = sums,
+                                 .first = true,
+                                 .accumulate = p->accumulate};
     for (size_t k = 0, group = 0; k < p->k; k += QUANT_GROUP, group++) {
         size_t n = p->k - k < QUANT_GROUP ? p->k - k : QUANT_GROUP;
         part.last = k + n == p->k;

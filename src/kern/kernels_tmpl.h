@@ -119,18 +119,6 @@ static void bf16_to_f32(float *out, const uint16_t *in, size_t n)
     }
 }
 
-static void f32_to_bf16(uint16_t *out, const float *in, size_t n)
-{
-    size_t i = 0;
-    for (; n - i >= VEC; i += VEC)
-        vec_store_bf16(out + i, vec_load(in + i));
-    if (i < n) {
-        uint16_t whole[VEC];
-        vec_store_bf16(whole, vec_load_part(in + i, n - i, vec_set1(0)));
-        memcpy(out + i, whole, (n - i) * sizeof *out);
-    }
-}
-
 /* x * 0 is NaN for what is not finite, which the maximum might lose. */
 static float quantize(uint8_t *out, const float *in, size_t n)
 {
@@ -292,6 +280,45 @@ static void gelu_tanh(float *x, size_t n)
     map(x, x, vec_set1(0), n, gelu_tanh_lane);
 }
 
+/* x (1/2 + odd(x)) with an odd polynomial in x, clamped where it reaches 1/2: minimax (Remez) in
+ * the error of the whole, so that no exponential and no division is needed. */
+INLINE vec gelu_coarse_lane(vec x, const float p[9])
+{
+    vec u = vec_max(vec_set1(-4.2f), vec_min(vec_set1(4.2f), x)), t = vec_mul(u, u);
+    vec sum = vec_set1(p[8]);
+    UNROLL
+    for (size_t i = 8; i-- > 0;)
+        sum = vec_fma(sum, t, vec_set1(p[i]));
+    return vec_mul(x, vec_fma(sum, u, vec_set1(0.5f)));
+}
+
+INLINE vec gelu_erf_coarse_lane(vec x, vec unused)
+{
+    (void)unused;
+    return gelu_coarse_lane(x, (const float[9]){0x1.98c50ap-2f, -0x1.11c056p-4f, 0x1.4b3a34p-7f,
+                                                -0x1.39144ep-10f, 0x1.c2cefep-14f, -0x1.d475b4p-18f,
+                                                0x1.43d8dp-22f, -0x1.0650d4p-27f, 0x1.75134cp-34f});
+}
+
+static void gelu_erf_coarse(float *x, size_t n)
+{
+    map(x, x, vec_set1(0), n, gelu_erf_coarse_lane);
+}
+
+INLINE vec gelu_tanh_coarse_lane(vec x, vec unused)
+{
+    (void)unused;
+    return gelu_coarse_lane(x,
+                            (const float[9]){0x1.98826cp-2f, -0x1.112402p-4f, 0x1.48ece4p-7f,
+                                             -0x1.31ebb2p-10f, 0x1.aa9aaep-14f, -0x1.a83b14p-18f,
+                                             0x1.175b06p-22f, -0x1.af7aecp-28f, 0x1.25a29ap-34f});
+}
+
+static void gelu_tanh_coarse(float *x, size_t n)
+{
+    map(x, x, vec_set1(0), n, gelu_tanh_coarse_lane);
+}
+
 #include "kern/attention_tmpl.h"
 
 #include "kern/pair_tmpl.h"
@@ -318,6 +345,8 @@ void TABLE_INIT(struct kernels *table)
     table->gelu_erf = gelu_erf;
     table->gelu_tanh = gelu_tanh;
     table->gelu_quick = gelu_quick;
+    table->gelu_erf_coarse = gelu_erf_coarse;
+    table->gelu_tanh_coarse = gelu_tanh_coarse;
     table->attention = attention;
     table->attention_bf16 = attention_bf16;
     table->product_bf16 = product_bf16;

@@ -31,11 +31,24 @@ INLINE vec vec_dot2(pair left, pair right, vec sum)
 }
 #endif
 
+static void f32_to_bf16(uint16_t *out, const float *in, size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= VEC; i += VEC)
+        vec_store_bf16(out + i, vec_load(in + i));
+    if (i < n) {
+        uint16_t whole[VEC];
+        vec_store_bf16(whole, vec_load_part(in + i, n - i, vec_set1(0)));
+        memcpy(out + i, whole, (n - i) * sizeof *out);
+    }
+}
+
 struct pair_product {
     TILE_FACTORS;
     float *c;
     size_t c_stride;   /* floats */
     const float *bias; /* what the sums begin with; NULL: 0 */
+    bool accumulate;
 };
 
 INLINE vec pair_begin(const struct pair_product *p, size_t column)
@@ -45,7 +58,8 @@ INLINE vec pair_begin(const struct pair_product *p, size_t column)
 
 INLINE void pair_end(const struct pair_product *p, size_t row, size_t column, vec sum)
 {
-    vec_store(p->c + row * p->c_stride + column, sum);
+    float *c = p->c + row * p->c_stride + column;
+    vec_store(c, p->accumulate ? vec_add(vec_load(c), sum) : sum);
 }
 
 #define TILE_NAME pair_product
@@ -67,7 +81,8 @@ static void product_bf16(const struct panel_product *p)
                                 .right_stride = PRODUCT_COLUMNS,
                                 .depth = (p->k + 1) / 2,
                                 .c_stride = p->y_stride,
-                                .bias = p->bias};
+                                .bias = p->bias,
+                                .accumulate = p->accumulate};
     for (size_t row = 0; row < p->rows; row += ROWS) {
         part.left = (const char *)p->x + row * p->x_stride;
         part.c = p->y + row * p->y_stride;

@@ -227,6 +227,8 @@ void kernels_init_reference(struct kernels *table)
         .gelu_erf = gelu_erf,
         .gelu_tanh = gelu_tanh,
         .gelu_quick = gelu_quick,
+        .gelu_erf_coarse = gelu_erf,
+        .gelu_tanh_coarse = gelu_tanh,
         .attention = attention,
     };
     kernels_init_reference_products(table);

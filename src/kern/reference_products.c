@@ -51,13 +51,20 @@ static float quantize(uint8_t *out, const float *in, size_t n)
     return most / 127.0f;
 }
 
+static void put_row(const struct panel_product *p, size_t row, const float *sums)
+{
+    float *y = p->y + row * p->y_stride;
+    for (size_t c = 0; c < PRODUCT_COLUMNS; c++)
+        y[c] = p->accumulate ? y[c] + sums[c] : sums[c];
+}
+
 static void product_bf16(const struct panel_product *p)
 {
     for (size_t row = 0; row < p->rows; row++) {
         const char *x = (const char *)p->x + row * p->x_stride;
         const uint16_t *w = p->weights;
-        float *y = p->y + row * p->y_stride;
-        memcpy(y, p->bias, PRODUCT_COLUMNS * sizeof *y);
+        float y[PRODUCT_COLUMNS];
+        memcpy(y, p->bias, sizeof y);
         for (size_t k = 0; k < p->k; k += 2, w += (ptrdiff_t)2 * PRODUCT_COLUMNS) {
             uint16_t pair[2];
             memcpy(pair, x + k * sizeof *pair, sizeof pair);
@@ -65,6 +72,7 @@ static void product_bf16(const struct panel_product *p)
             for (size_t c = 0; c < PRODUCT_COLUMNS; c++)
                 y[c] += low * bf16_value(w[2 * c]) + high * bf16_value(w[2 * c + 1]);
         }
+        put_row(p, row, y);
     }
 }
 
@@ -84,7 +92,7 @@ static void product_q8(const struct panel_product *p)
     for (size_t row = 0; row < p->rows; row++) {
         const uint8_t *x = (const uint8_t *)p->x + row * p->x_stride;
         const float *scale = p->x_scales + row * p->x_scales_stride;
-        float *y = p->y + row * p->y_stride;
+        float y[PRODUCT_COLUMNS] = {0};
         for (size_t k = 0; k < p->k; k += QUANT_GROUP, scale++) {
             size_t n = p->k - k < QUANT_GROUP ? p->k - k : QUANT_GROUP;
             sum_group(sum, x + k, (const int8_t *)p->weights + k * PRODUCT_COLUMNS, n);
@@ -93,6 +101,7 @@ static void product_q8(const struct panel_product *p)
         }
         for (size_t c = 0; c < PRODUCT_COLUMNS; c++)
             y[c] = fmaf(y[c], p->scales[c], p->bias[c]);
+        put_row(p, row, y);
     }
 }
 

@@ -24,7 +24,9 @@
 
 enum {
     STRIP_ROWS = 12,
+    GROUP_ROWS = 6, /* of a strip that is as wide as a group */
     BLOCK_ROWS = 96,
+    WIDE_PANELS = 4, /* for fewer and longer rows in what follows the sums */
     GROUP_PANELS = QUANT_GROUP / PRODUCT_COLUMNS, /* outputs that are quantised together */
 };
 
@@ -147,16 +149,17 @@ struct dot_call {
     const struct linear *linear;
     const struct linear_call *call;
     const struct kernels *kernels;
-    int span;    /* panels of an item */
-    bool direct; /* sums are the result as they are */
+    int span;     /* panels of an item */
+    size_t strip; /* rows */
+    bool direct;  /* sums are the result as they are, or are added to it */
 };
 
 static void activate(float *x, size_t n, enum activation activation, const struct kernels *kernels)
 {
     if (activation == ACTIVATION_GELU_ERF)
-        kernels->gelu_erf(x, n);
+        kernels->gelu_erf_coarse(x, n);
     else if (activation == ACTIVATION_GELU_TANH)
-        kernels->gelu_tanh(x, n);
+        kernels->gelu_tanh_coarse(x, n);
     else if (activation == ACTIVATION_GELU_QUICK)
         kernels->gelu_quick(x, n);
 }
@@ -198,6 +201,15 @@ static struct panel_product product_of(const struct dot_call *d, int panel)
     };
 }
 
+/* The lines of y that a product is going to add to. */
+static void fetch(const struct dot_call *d, size_t row, size_t rows, size_t column)
+{
+    const struct rows *y = &d->call->y;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < PRODUCT_COLUMNS; c += 16)
+            __builtin_prefetch((const float *)y->data + (row + r) * y->stride + column + c, 1);
+}
+
 /* Columns of panels first .. last - 1, for rows row .. row + rows - 1, rows <= STRIP_ROWS. */
 static void run_strip(const struct dot_call *d, int first, int last, size_t row, size_t rows,
                       float *scratch)
@@ -212,9 +224,12 @@ static void run_strip(const struct dot_call *d, int first, int last, size_t row,
         p.x = x.data;
         p.x_scales = x.scales;
         p.rows = rows;
+        p.accumulate = direct && d->call->accumulate;
         p.y = direct ? (float *)d->call->y.data + row * d->call->y.stride + column : scratch;
         p.y += (size_t)(panel - first) * PRODUCT_COLUMNS;
         p.y_stride = direct ? d->call->y.stride : stride;
+        if (p.accumulate)
+            fetch(d, row, rows, (size_t)panel * PRODUCT_COLUMNS);
         if (d->linear->shape.precision == PRECISION_BF16)
             d->kernels->product_bf16(&p);
         else
@@ -230,8 +245,8 @@ static void run_item(const struct dot_call *d, int item, int blocks, float *scra
     const int last = first + d->span < most ? first + d->span : most;
     const size_t begin = (size_t)(item % blocks) * BLOCK_ROWS, rows = (size_t)d->call->rows;
     const size_t end = begin + BLOCK_ROWS < rows ? begin + BLOCK_ROWS : rows;
-    for (size_t row = begin; row < end; row += STRIP_ROWS)
-        run_strip(d, first, last, row, end - row < STRIP_ROWS ? end - row : STRIP_ROWS, scratch);
+    for (size_t row = begin; row < end; row += d->strip)
+        run_strip(d, first, last, row, end - row < d->strip ? end - row : d->strip, scratch);
 }
 
 /* What follows the last value of each row of y. */
@@ -253,9 +268,11 @@ void linear_dot_run(struct linear_cache *cache, const struct linear *l,
         .linear = l,
         .call = call,
         .kernels = cache->tools->kernels,
-        .span = bytes ? GROUP_PANELS : 1,
-        .direct = call->y.element == ELEMENT_F32 && !call->accumulate &&
-                  call->activation == ACTIVATION_NONE,
+        .span = bytes                                                            ? GROUP_PANELS
+                : call->y.element == ELEMENT_BF16 && call->rows > 2 * STRIP_ROWS ? WIDE_PANELS
+                                                                                 : 1,
+        .strip = bytes ? GROUP_ROWS : STRIP_ROWS,
+        .direct = call->y.element == ELEMENT_F32 && call->activation == ACTIVATION_NONE,
     };
     const int blocks = (call->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
     const int items = (l->dot.panels + d.span - 1) / d.span * blocks;
