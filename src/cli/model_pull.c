@@ -5,6 +5,8 @@
 #include "cli/model_pull.h"
 
 #include "base/clock.h"
+#include "clip/config.h"
+#include "clip/hf_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +31,21 @@ static void print_note(void *context, const char *text)
     fprintf(stderr, "fovea: %s\n", text);
 }
 
+static enum status check_config(void *context, const char *name, const char *json, size_t size,
+                                struct err *err)
+{
+    struct model_config config;
+    const struct hf_config_files files = {.config = json, .config_size = size};
+    enum status status = strcmp(name, MODEL_CONFIG_NAME) == 0
+                             ? config_parse(&config, json, size, err)
+                             : hf_config_parse(&config, &files, err);
+    return status == OK ? OK : err_prefix(err, "%s", name);
+}
+
 struct pull_options model_pull_options(bool offline)
 {
-    return (struct pull_options){.offline = offline, .note = print_note};
+    return (struct pull_options){
+        .offline = offline, .note = print_note, .check_config = check_config};
 }
 
 static void say_plan(const struct model_place *place, const struct pull_info *info)

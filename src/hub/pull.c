@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FILES_MAX 8
 #define PATH_BYTES 4096
@@ -393,26 +394,41 @@ static enum status run_file(struct pull *p, struct pull_file *f, struct err *err
     return status;
 }
 
-/* A repository of the other layout may be of any kind of network; better to know before gigabytes.
- */
-static enum status check_transformers(const struct pull *p, struct err *err)
+static enum status check_model_type(const struct pull *p, const char *json, size_t size,
+                                    struct err *err)
 {
-    struct str path = str_new(PATH_BYTES);
-    struct file_bytes file = {0};
-    enum status status = file_path(p, "config.json", &path, err);
-    if (status == OK)
-        status = file_read(&file, str_text(&path), PULL_SMALL_MAX, err);
-    str_free(&path);
-    if (status != OK)
-        return status;
-    json_t *config = json_loadb((const char *)file.data, file.size, 0, NULL);
+    json_t *config = json_loadb(json, size, 0, NULL);
     const char *type = json_string_value(json_object_get(config, "model_type"));
+    enum status status = OK;
     if (!type || strcmp(type, "clip") != 0)
         status = err_set(err, ERR_UNSUPPORTED,
                          "%s is no CLIP model that fovea reads: it has no " MODEL_CONFIG_NAME
                          ", and its config.json is of the type '%.60s'",
                          p->place->repo, type ? type : "unknown");
     json_decref(config);
+    return status;
+}
+
+/* A repository may be of any kind of network; better to know before gigabytes. Models of the
+ * registry are known. */
+static enum status check_config(const struct pull *p, const struct pull_file *f, struct err *err)
+{
+    bool transformers = strcmp(f->name, "config.json") == 0;
+    if (p->place->tag || (!transformers && strcmp(f->name, MODEL_CONFIG_NAME) != 0))
+        return OK;
+    struct str path = str_new(PATH_BYTES);
+    struct file_bytes file = {0};
+    enum status status = file_path(p, f->name, &path, err);
+    if (status == OK)
+        status = file_read(&file, str_text(&path), PULL_SMALL_MAX, err);
+    str_free(&path);
+    if (status != OK)
+        return status;
+    if (transformers)
+        status = check_model_type(p, (const char *)file.data, file.size, err);
+    if (status == OK && p->options.check_config)
+        status = p->options.check_config(p->options.context, f->name, (const char *)file.data,
+                                         file.size, err);
     file_bytes_free(&file);
     return status;
 }
@@ -443,6 +459,22 @@ static enum status write_source(const struct pull *p, struct err *err)
     return status;
 }
 
+/* What came of a repository that is of no use goes again, and the folders hf-hub/ORG/REPO if they
+ * are empty then. */
+static void take_back(const struct pull *p)
+{
+    struct str path = str_new(PATH_BYTES);
+    struct err ignored;
+    for (int i = 0; i < p->count; i++)
+        if (p->files[i].result.sha256[0] && file_path(p, p->files[i].name, &path, &ignored) == OK)
+            unlink(str_text(&path));
+    str_clear(&path);
+    str_put(&path, p->place->dir);
+    for (int level = 0; level < 3 && str_ok(&path) && rmdir(path.data) == 0; level++)
+        *strrchr(path.data, '/') = '\0';
+    str_free(&path);
+}
+
 enum status pull_run(struct pull *p, struct err *err)
 {
     enum status status = dir_make(p->place->dir, err);
@@ -450,8 +482,8 @@ enum status pull_run(struct pull *p, struct err *err)
     for (int i = 0; status == OK && i < p->count; i++) {
         struct pull_file *f = &p->files[i];
         status = run_file(p, f, err);
-        if (status == OK && strcmp(f->name, "config.json") == 0)
-            status = check_transformers(p, err);
+        if (status == OK && (status = check_config(p, f, err)) != OK)
+            take_back(p);
         transferred = transferred || !f->result.was_here;
     }
     if (status != OK)

@@ -29,6 +29,10 @@ struct pull_options {
     enum pull_from from;
     enum progress_mode progress;
     void (*note)(void *context, const char *text); /* one line for the user; NULL: nobody */
+    /* Looks at a repository's config before its weights come: an error ends the pull. name:
+     * MODEL_CONFIG_NAME, or Transformers' config.json. NULL: not looked at. */
+    enum status (*check_config)(void *context, const char *name, const char *json, size_t size,
+                                struct err *err);
     void *context;
 };
 

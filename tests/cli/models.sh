@@ -112,6 +112,15 @@ run pull hf-hub:org/repo --json --no-prepare
 expect_code 0
 expect_in out '"verified":true'
 expect_in out '"model":"hf-hub:org/repo"'
+mkdir -p served/org/timm
+printf '{"model_cfg": {"embed_dim": 8, "vision_cfg": {"timm_model_name": "swin"}, "text_cfg": {}}}' \
+    >served/org/timm/open_clip_config.json
+cp served/org/repo/open_clip_model.safetensors served/org/timm
+run pull hf-hub:org/timm
+expect_code 1
+expect_in err "this model has the image tower swin from timm"
+[ ! -e cache/fovea/models/hf-hub/org/timm/open_clip_model.safetensors ] ||
+    fail "the weights of a model that does not run were downloaded"
 run pull hf-hub:org/nothing
 expect_code 1
 expect_one_line "org/nothing"
