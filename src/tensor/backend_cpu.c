@@ -22,7 +22,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kernels kernels;
 static struct linear_tools tools = {.kernels = &kernels};
 static unsigned flags;
-static char description[96];
+static char description[96], panels[48];
 
 struct runner {
     int threads;
@@ -89,8 +89,9 @@ static enum status cpu_linear_open(struct linear **out, const void *packed,
 
 static const char *packing(enum precision precision)
 {
-    /* Raise the number when a layout changes. The library's depends on the instruction set too. */
-    return precision == PRECISION_F32 ? description : "panels of 64, 1";
+    /* The library's layouts depend on the instruction set too. Of this program's own, raise the
+     * last number when anything else than these two changes. */
+    return precision == PRECISION_F32 ? description : panels;
 }
 
 static bool has_native(enum precision precision)
@@ -407,6 +408,8 @@ enum status tensor_cpu(const struct tensor_ops **out, struct err *err)
             kernels_init(&kernels, flags);
             snprintf(description, sizeof description, "%s, %s", chosen->name,
                      cpu_level_name(flags));
+            snprintf(panels, sizeof panels, "panels of %d, groups of %d, 1", PRODUCT_COLUMNS,
+                     QUANT_GROUP);
             tools.gemm = chosen;
         }
     }

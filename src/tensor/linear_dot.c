@@ -9,7 +9,7 @@
  *
  * A call is cut into items that threads take one after the other: a few panels times a block of
  * rows. An item goes through its rows in strips; a strip's sums land in the thread's scratch, which
- * stays in the first cache level, and leave it from there once: activation, then added to y, or as
+ * stays in the cache, and leave it from there once: activation, then added to y, or as
  * bfloat16, or quantised. So nothing of a layer's result is written to memory twice, and x is read
  * once per item.
  *
@@ -23,10 +23,11 @@
 #include <string.h>
 
 enum {
-    STRIP_ROWS = 12,
-    GROUP_ROWS = 6, /* of a strip that is as wide as a group */
-    BLOCK_ROWS = 96,
-    WIDE_PANELS = 4, /* for fewer and longer rows in what follows the sums */
+    BLOCK_ROWS = 192, /* of an item */
+    STRIP_ROWS = 24,
+    ADDING_ROWS = 6, /* of a strip that is added to y: its lines have to stay in the cache, where
+                        rows a multiple of 4096 bytes apart have little room */
+    WIDE_PANELS = 8, /* for fewer and longer rows in what follows the sums */
     GROUP_PANELS = QUANT_GROUP / PRODUCT_COLUMNS, /* outputs that are quantised together */
 };
 
@@ -271,7 +272,7 @@ void linear_dot_run(struct linear_cache *cache, const struct linear *l,
         .span = bytes                                                            ? GROUP_PANELS
                 : call->y.element == ELEMENT_BF16 && call->rows > 2 * STRIP_ROWS ? WIDE_PANELS
                                                                                  : 1,
-        .strip = bytes ? GROUP_ROWS : STRIP_ROWS,
+        .strip = call->accumulate ? ADDING_ROWS : STRIP_ROWS,
         .direct = call->y.element == ELEMENT_F32 && call->activation == ACTIVATION_NONE,
     };
     const int blocks = (call->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
