@@ -63,7 +63,10 @@ enum status models_dir(struct str *out, struct err *err)
 {
     const char *dir = getenv("FOVEA_MODELS"), *hf_home = getenv("HF_HOME");
     if (dir && *dir) {
-        str_put(out, dir);
+        size_t size = strlen(dir);
+        while (size > 1 && dir[size - 1] == '/')
+            size--;
+        str_append(out, dir, size);
         return OK;
     }
     if (hf_home && *hf_home)
@@ -160,17 +163,23 @@ static enum status make_config(struct model_place *out, struct err *err)
     return status;
 }
 
+/* The path of the weights in the folder, which a reader that is given a config does not look for
+ * under every name. */
+static enum status find_weights(struct model_place *out, struct err *err)
+{
+    const char *name = model_find_weights(out->dir, out->tag);
+    struct str path = str_new(PLACE_MAX);
+    if (!name)
+        return OK;
+    path_join(&path, out->dir, name);
+    return take_str(&out->weights, &path, "a path", err);
+}
+
 /* What the folder has of a model of the registry. */
 static enum status look_into(struct model_place *out, struct err *err)
 {
-    bool failed = false;
-    const char *weights = model_find_weights(out->dir, out->tag);
-    out->here = weights != NULL;
-    if (out->tag->url && weights && strcmp(weights, path_basename(out->tag->url)) == 0) {
-        struct str path = str_new(PLACE_MAX);
-        path_join(&path, out->dir, weights);
-        failed = take_str(&out->weights, &path, "a path", err) != OK;
-    }
+    bool failed = find_weights(out, err) != OK;
+    out->here = out->weights != NULL;
     out->repo = copy(out->tag->repo, strlen(out->tag->repo), &failed);
     out->revision = copy("main", 4, &failed);
     enum status status = check_copies(out, failed, err);
@@ -351,6 +360,8 @@ static enum status place_of_weights(struct model_place *out, const char *arch_na
     out->here = true;
     free(real);
     status = check_copies(out, failed, err);
+    if (status == OK && whole_dir)
+        status = find_weights(out, err);
     if (status == OK)
         status = take_str(&out->name, &name, "the path", err);
     if (status == OK)

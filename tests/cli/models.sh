@@ -55,6 +55,43 @@ run models no-such-model
 expect_code 1
 expect_one_line "no model's name has 'no-such-model'"
 
+# A person at a terminal is asked before gigabytes, and may take a smaller one. script(1) is the
+# terminal; its arguments differ elsewhere than on Linux.
+if [ "$(uname -s)" = Linux ] && command -v script >/dev/null; then
+    # at_terminal ANSWER COMMAND: the answer comes when the question has been asked.
+    at_terminal() {
+        last="$2 (answer: $1)"
+        rm -f finished
+        : >out
+        {
+            tries=0
+            until grep -q 'Download it' out || [ $((tries += 1)) -gt 100 ]; do sleep 0.1; done
+            echo "$1"
+            until [ -s finished ] || [ $((tries += 1)) -gt 300 ]; do sleep 0.1; done
+        } | {
+            TERM=dumb script -qefc "$2" /dev/null >out 2>err
+            echo $? >finished
+        }
+        code=$(cat finished)
+    }
+    smaller=served/laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K
+    mkdir -p served/laion
+    cp -r served/org/repo "$smaller"
+    serve claim_gb=4
+    at_terminal n "$fovea embed --text sea"
+    expect_code 130
+    expect_in out "4.0 GB from"
+    expect_in out "Download it?"
+    expect_in out "nothing was downloaded"
+    at_terminal 2 "$fovea embed --text sea"
+    expect_code 0
+    expect_in out "FOVEA_MODEL=ViT-B-32-256/datacomp_s34b_b86k"
+    expect_in out "48 dimensions"
+    serve_no_more
+    run models remove ViT-B-32-256/datacomp_s34b_b86k
+    rm -r "$smaller"
+fi
+
 # The default arrives by itself, whatever the connection does.
 serve cuts=20 seed=3
 run index pictures

@@ -316,9 +316,10 @@ static bool answer_large(const struct connection *c, const struct request *r,
 {
     const struct fake_hub_rules *rules = &c->hub->rules;
     char more[512];
-    snprintf(more, sizeof more,
-             "X-Repo-Commit: %s\r\nX-Linked-Size: %lld\r\nX-Linked-Etag: \"%s\"\r\n",
-             FAKE_HUB_COMMIT, content->size, content->sha256);
+    bool claims = rules->claim_gb > 0 && strncmp(r->path, "/apple/", 7) == 0;
+    snprintf(
+        more, sizeof more, "X-Repo-Commit: %s\r\nX-Linked-Size: %lld\r\nX-Linked-Etag: \"%s\"\r\n",
+        FAKE_HUB_COMMIT, claims ? rules->claim_gb * 1000000000LL : content->size, content->sha256);
     if (rules->no_redirect)
         return send_file(c, r, content, more);
     return send_head(c->fd, "HTTP/1.1 302 Found\r\nLocation: %s%s\r\n%sContent-Length: 0\r\n\r\n",

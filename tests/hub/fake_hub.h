@@ -42,6 +42,7 @@ struct fake_hub_rules {
     bool no_length;         /* no Content-Length: the end is the end of the connection */
     bool endless_redirect;
     bool huge_headers;
+    int claim_gb; /* the size that the hub claims for apple's models; nothing to download */
     const char *redirect_to; /* where large files are redirected to; NULL: the CDN */
 };
 

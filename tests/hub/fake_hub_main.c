@@ -17,10 +17,15 @@ static bool set_rule(struct fake_hub_rules *rules, const char *text)
         int *number;
         bool *flag;
     } known[] = {
-        {"seed", (int *)&rules->seed, NULL},    {"cuts", &rules->cuts, NULL},
-        {"status", &rules->statuses[0], NULL},  {"retry_after", &rules->retry_after, NULL},
-        {"drip_ms", &rules->drip_ms, NULL},     {"status_of_repo", &rules->status_of_repo, NULL},
-        {"no_ranges", NULL, &rules->no_ranges}, {"wrong_bytes", NULL, &rules->wrong_bytes},
+        {"seed", (int *)&rules->seed, NULL},
+        {"cuts", &rules->cuts, NULL},
+        {"status", &rules->statuses[0], NULL},
+        {"retry_after", &rules->retry_after, NULL},
+        {"claim_gb", &rules->claim_gb, NULL},
+        {"drip_ms", &rules->drip_ms, NULL},
+        {"status_of_repo", &rules->status_of_repo, NULL},
+        {"no_ranges", NULL, &rules->no_ranges},
+        {"wrong_bytes", NULL, &rules->wrong_bytes},
     };
     for (size_t i = 0; equals && i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].name) != (size_t)(equals - text) ||

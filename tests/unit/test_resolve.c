@@ -53,7 +53,9 @@ static int set_up(void **state)
     make_file("models/ViT-B-32/laion400m_e31", "vit_b_32-quickgelu-laion400m_e31-d867053b.pt",
               "weights");
     make_file("models/ViT-B-16/dfn2b", "open_clip_config.json", "{}"); /* broken off */
+    make_file("models/ViT-B-16/openai", "model.safetensors", "weights");
     make_file("loose", "weights.pt", "weights");
+    make_file("bag", "pytorch_model.bin", "weights");
     struct err err;
     assert_int_equal(dir_make("bare", &err), OK);
     char cache[512];
@@ -201,6 +203,11 @@ static void test_configs(void **state)
     assert_non_null(strstr(place.config, "\"quick_gelu\":true"));
     assert_non_null(strstr(place.config, "\"patch_size\":32"));
     model_place_free(&place);
+    setenv("FOVEA_MODELS", "models//", 1);
+    assert_int_equal(model_resolve(&place, "ViT-B-16/openai", NULL, &err), OK);
+    assert_string_equal(place.dir, "models/ViT-B-16/openai");
+    assert_string_equal(place.weights, "models/ViT-B-16/openai/model.safetensors");
+    model_place_free(&place);
     unsetenv("FOVEA_MODELS");
 }
 
@@ -219,6 +226,10 @@ static void test_weights_files(void **state)
     assert_string_equal(again.config, place.config);
     assert_string_equal(again.name, place.name);
     model_place_free(&again);
+    model_place_free(&place);
+    assert_int_equal(model_resolve(&place, "bag", "ViT-B-32", &err), OK); /* a folder of weights */
+    assert_non_null(strstr(place.weights, "/bag/pytorch_model.bin"));
+    assert_non_null(strstr(place.name, "ViT-B-32:/"));
     model_place_free(&place);
     assert_int_equal(model_resolve(&place, "loose/weights.pt", "ViT-B-32", &err), OK);
     assert_non_null(strstr(place.config, "\"quick_gelu\":false"));
