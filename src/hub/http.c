@@ -31,7 +31,7 @@ struct exchange {
     struct err *err;
     enum status status; /* of begin() or body() */
     bool begun;
-    bool at_first_origin; /* where the hub's own headers are believed */
+    bool at_first_origin;
     size_t header_bytes, ignored_bytes;
     const char *refused; /* why this side ended the transfer */
 };
@@ -205,7 +205,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *context)
         take_range(a, v, end);
     else if ((v = header_value(line, end, "Content-Length")))
         a->length = take_number(v, end);
-    else if (x->at_first_origin)
+    else if (x->at_first_origin || x->request->head) /* not what a CDN says beside the bytes */
         take_hub_header(a, line, end);
     return size;
 }
@@ -426,7 +426,8 @@ enum status http_run(struct http *h, const struct http_request *r, struct http_a
         enum status status = run_hop(h, r, url, with_token, &x, next, failure, err);
         if (status != OK || !next[0])
             return status;
-        if (r->stop_at_other_host && !is_of_origin(next, first_origin))
+        bool described = answer->linked_etag[0] || answer->linked_size >= 0;
+        if (r->stop_at_other_host && described && !is_of_origin(next, first_origin))
             return OK;
         if (++answer->hops > HTTP_REDIRECTS_MAX) {
             *failure = HTTP_FAILED_FOR_GOOD;

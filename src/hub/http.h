@@ -36,7 +36,7 @@ struct http_answer {
     int64_t first, total;  /* Content-Range: "bytes first-last/total"; -1: not said */
     int64_t retry_after_s; /* 0: not said */
     char etag[160];        /* with its quotes; "" when not said or over-long, like the rest */
-    /* The hub's own headers, from any hop: the CDN does not repeat them. */
+    /* The hub's own headers, from whichever hop has them: the CDN does not repeat them. */
     char linked_etag[160]; /* X-Linked-Etag, without quotes */
     int64_t linked_size;   /* X-Linked-Size; -1 */
     char commit[80];       /* X-Repo-Commit */
@@ -45,11 +45,14 @@ struct http_answer {
 
 struct http_request {
     const char *url;
-    bool head;               /* no body */
-    bool stop_at_other_host; /* a redirect away from the first origin is the answer: code 3xx */
-    const char *token;       /* "hf_…", for the first origin only; NULL: none */
-    int64_t from;            /* first byte wanted; 0: all of it */
-    const char *if_range;    /* the ETag that `from` belongs to; NULL: not sent */
+    bool head; /* no body */
+    /* With head: a redirect to another origin that says what the file is (X-Linked-…) is the
+     * answer, and its target is not asked. A mirror's redirect to the hub says nothing, and is
+     * followed. */
+    bool stop_at_other_host;
+    const char *token;    /* "hf_…", for the first origin only; NULL: none */
+    int64_t from;         /* first byte wanted; 0: all of it */
+    const char *if_range; /* the ETag that `from` belongs to; NULL: not sent */
     /* Called once with the answer's headers if the code is 200 or 206, then with the body. Both may
      * be NULL. An error ends the transfer and is what http_run() returns. */
     enum status (*begin)(void *context, const struct http_answer *, struct err *err);

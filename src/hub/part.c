@@ -27,10 +27,14 @@
 
 /* ---- the note: NAME.part.json ------------------------------------------------------------- */
 
+/* What does not fit, or could not have come in a header line, is not there. */
 static void copy_text(char *out, size_t size, const json_t *value)
 {
     const char *text = json_string_value(value);
-    snprintf(out, size, "%s", text && strlen(text) < size ? text : "");
+    bool good = text && strlen(text) < size;
+    for (const char *p = text; good && *p; p++)
+        good = *p >= 0x20 && *p <= 0x7e;
+    snprintf(out, size, "%s", good ? text : "");
 }
 
 static bool read_note(struct part_identity *out, const char *path)

@@ -23,6 +23,7 @@
 
 #define REQUEST_MAX 16384
 #define HEAD_MAX 8192
+#define MOVED "/moved"
 
 struct connection {
     struct fake_hub *hub;
@@ -35,6 +36,7 @@ struct request {
     char path[2048];
     char authorization[256];
     char if_range[256];
+    char host[256];
     long long from; /* -1: no range */
 };
 
@@ -129,6 +131,7 @@ static bool read_request(int fd, struct request *r)
     *r = (struct request){.head = strcmp(method, "HEAD") == 0, .from = -1};
     memcpy(r->path, path, sizeof path);
     header(text, "Authorization", r->authorization, sizeof r->authorization);
+    header(text, "Host", r->host, sizeof r->host);
     header(text, "If-Range", r->if_range, sizeof r->if_range);
     if (header(text, "Range", range, sizeof range))
         sscanf(range, "bytes=%lld-", &r->from);
@@ -334,9 +337,14 @@ static bool answer(const struct connection *c, const struct request *r)
     char file[4096], more[256] = "";
     struct content content = {0};
     bool in_repo = strstr(r->path, "/resolve/") != NULL;
+    bool was_moved = strncmp(r->path, MOVED, strlen(MOVED)) == 0;
     int status = take_status(c->is_cdn ? hub->rules.cdn_statuses : hub->rules.statuses);
     if (status)
         return send_status(c, status, "");
+    if (rules->mirror && strncmp(r->host, "localhost", 9) == 0)
+        return send_head(c->fd,
+                         "HTTP/1.1 308 Mirror\r\nLocation: %s%s\r\nContent-Length: 0\r\n\r\n",
+                         hub->url, r->path);
     if (rules->huge_headers)
         return send_huge_headers(c->fd);
     if (rules->endless_redirect)
@@ -348,16 +356,23 @@ static bool answer(const struct connection *c, const struct request *r)
             snprintf(more, sizeof more, "X-Error-Code: %s\r\n", rules->error_code);
         return send_status(c, rules->status_of_repo, more);
     }
-    if (!local_path(hub, r->path, file, sizeof file))
+    const char *path = r->path + (was_moved ? strlen(MOVED) : 0);
+    if (!local_path(hub, path, file, sizeof file))
         return send_status(c, 404, "X-Error-Code: RevisionNotFound\r\n");
     if (!read_content(hub, file, in_repo && !is_large(r->path), &content))
         return send_status(c, 404, in_repo ? "X-Error-Code: EntryNotFound\r\n" : "");
     bool goes_on;
-    if (in_repo && !c->is_cdn && is_large(r->path))
+    if (in_repo && !c->is_cdn && rules->moved && !is_large(r->path) && !was_moved)
+        goes_on = send_head(c->fd,
+                            "HTTP/1.1 307 Temporary\r\nLocation: " MOVED "%s\r\n"
+                            "X-Repo-Commit: " FAKE_HUB_COMMIT "\r\nContent-Length: 0\r\n\r\n",
+                            r->path);
+    else if (in_repo && !c->is_cdn && is_large(r->path))
         goes_on = answer_large(c, r, &content);
     else
-        goes_on = send_file(c, r, &content,
-                            in_repo && !c->is_cdn ? "X-Repo-Commit: " FAKE_HUB_COMMIT "\r\n" : "");
+        goes_on = send_file(
+            c, r, &content,
+            in_repo && !c->is_cdn && !was_moved ? "X-Repo-Commit: " FAKE_HUB_COMMIT "\r\n" : "");
     free(content.data);
     return goes_on;
 }

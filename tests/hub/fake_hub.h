@@ -34,12 +34,14 @@ struct fake_hub_rules {
     int change_after;       /* so many bodies later the version goes up; 0: never */
     int status_of_repo;     /* for every request of a repository: 401, 403, 404; 0: none */
     const char *error_code; /* X-Error-Code with that */
-    bool no_redirect;       /* the hub sends large files itself */
-    bool no_ranges;         /* always all of it, as 200 */
-    bool wrong_range;       /* a 206 of another range than was asked for */
-    bool wrong_bytes;       /* a byte of the body is not that of the hash */
-    bool wrong_length;      /* a Content-Length that is too large, at the CDN */
-    bool no_length;         /* no Content-Length: the end is the end of the connection */
+    bool moved;        /* small files are elsewhere on the hub: a relative redirect says where */
+    bool mirror;       /* who asks for "localhost" is redirected to 127.0.0.1 */
+    bool no_redirect;  /* the hub sends large files itself */
+    bool no_ranges;    /* always all of it, as 200 */
+    bool wrong_range;  /* a 206 of another range than was asked for */
+    bool wrong_bytes;  /* a byte of the body is not that of the hash */
+    bool wrong_length; /* a Content-Length that is too large, at the CDN */
+    bool no_length;    /* no Content-Length: the end is the end of the connection */
     bool endless_redirect;
     bool huge_headers;
     int claim_gb; /* the size that the hub claims for apple's models; nothing to download */

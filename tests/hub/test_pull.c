@@ -62,9 +62,12 @@ static json_t *read_source(const char *dir)
     return source;
 }
 
-static void test_registry_model(void **state)
+/* moved: small files come by a redirect within the hub, as the real one has it. */
+static void check_registry_model(bool moved)
 {
+    assert_int_equal(fixture_begin(NULL), 0);
     serve_h14();
+    hub->rules.moved = moved;
     setenv("HF_TOKEN", "hf_secret", 1);
     if (pull(H14) != OK)
         fail_msg("%s", err.text);
@@ -88,6 +91,12 @@ static void test_registry_model(void **state)
     assert_int_equal(hub->counts.connections, before);
 }
 
+static void test_registry_model(void **state)
+{
+    check_registry_model(false);
+    check_registry_model(true);
+}
+
 static void test_token_of_another_origin(void **state)
 {
     serve_h14();
@@ -100,6 +109,33 @@ static void test_token_of_another_origin(void **state)
     int asked = hub->counts.hub_requests, authorized = hub->counts.hub_authorizations;
     assert_true(status != OK); /* it redirects to itself without end */
     assert_true(asked > authorized);
+}
+
+/* An endpoint that knows nothing itself and sends everybody on to the hub. */
+static void test_mirror(void **state)
+{
+    char mirror[128];
+    serve_h14();
+    hub->rules.mirror = true;
+    setenv("HF_TOKEN", "hf_secret", 1);
+    snprintf(mirror, sizeof mirror, "http://localhost:%s", strrchr(hub->url, ':') + 1);
+    setenv("HF_ENDPOINT", mirror, 1);
+    enum status status = pull(H14);
+    setenv("HF_ENDPOINT", hub->url, 1);
+    if (status != OK)
+        fail_msg("%s", err.text);
+    json_t *source = read_source(PULLED);
+    json_t *files = json_object_get(source, "files"), *file;
+    size_t i;
+    assert_int_equal(json_array_size(files), 2);
+    json_array_foreach(files, i, file)
+    {
+        assert_true(json_is_true(json_object_get(file, "verified")));
+    }
+    json_decref(source);
+    /* Half of the requests were the mirror's, and only those had the token. */
+    assert_int_equal(hub->counts.hub_authorizations * 2, hub->counts.hub_requests);
+    assert_int_equal(hub->counts.cdn_authorizations, 0);
 }
 
 static void test_bin(void **state)
@@ -450,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_registry_model, fixture_begin),
         cmocka_unit_test_setup(test_token_of_another_origin, fixture_begin),
+        cmocka_unit_test_setup(test_mirror, fixture_begin),
         cmocka_unit_test_setup(test_bin, fixture_begin),
         cmocka_unit_test_setup(test_cuts, fixture_begin),
         cmocka_unit_test_setup(test_wrong_bytes, fixture_begin),
