@@ -152,7 +152,8 @@ enum status fetch_probe(const struct fetch *f, const char *url, bool stop_at_oth
     for (;;) {
         enum http_failure failure;
         enum status status = http_run(f->http, &request, answer, &failure, err);
-        if (status == OK && answer->code < 400)
+        /* A CDN that refuses headers alone (its address is signed for GET) will again. */
+        if (status == OK && (answer->code == 403 || !retry_may_help(&retry, answer, failure)))
             return OK;
         if (status == OK)
             fetch_refusal(answer, url, f->token != NULL, err);
@@ -160,7 +161,7 @@ enum status fetch_probe(const struct fetch *f, const char *url, bool stop_at_oth
         *unreached =
             !retry.reached && (failure == HTTP_FAILED_RESOLVE || failure == HTTP_FAILED_CONNECT);
         if (status != OK)
-            return failure == HTTP_FAILED_NOT && retry.failures == 0 ? OK : status;
+            return status;
     }
 }
 

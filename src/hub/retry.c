@@ -30,8 +30,8 @@ void retry_limits_default(struct retry_limits *limits)
     }
 }
 
-static bool may_pass(const struct retry *r, const struct http_answer *answer,
-                     enum http_failure failure)
+bool retry_may_help(const struct retry *r, const struct http_answer *answer,
+                    enum http_failure failure)
 {
     switch (failure) {
     case HTTP_FAILED_NOT:
@@ -81,7 +81,7 @@ enum status retry_after(struct retry *r, const struct http_answer *answer,
                         enum http_failure failure, int64_t progressed, struct err *err)
 {
     const struct retry_limits *limits = r->limits;
-    bool passes = may_pass(r, answer, failure);
+    bool passes = retry_may_help(r, answer, failure);
     if (failure == HTTP_FAILED_NOT || progressed > 0)
         r->reached = true;
     if (!passes)

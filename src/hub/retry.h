@@ -30,6 +30,9 @@ struct retry {
     bool reached; /* some server has answered: a later loss of the network may pass */
 };
 
+/* Whether a request that ended so may go better another time. */
+bool retry_may_help(const struct retry *, const struct http_answer *, enum http_failure);
+
 /* After a request. OK: the pause is over, make it again. Anything else: give up; the status is that
  * of *err. progressed: bytes received by this attempt. For a code that is no success, *err must
  * already say so. */

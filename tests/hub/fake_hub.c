@@ -345,6 +345,8 @@ static bool answer(const struct connection *c, const struct request *r)
         return send_head(c->fd,
                          "HTTP/1.1 308 Mirror\r\nLocation: %s%s\r\nContent-Length: 0\r\n\r\n",
                          hub->url, r->path);
+    if (rules->no_head && r->head && strncmp(r->path, "/plain/", 7) == 0)
+        return send_status(c, 403, "");
     if (rules->huge_headers)
         return send_huge_headers(c->fd);
     if (rules->endless_redirect)

@@ -35,6 +35,7 @@ struct fake_hub_rules {
     int status_of_repo;     /* for every request of a repository: 401, 403, 404; 0: none */
     const char *error_code; /* X-Error-Code with that */
     bool moved;        /* small files are elsewhere on the hub: a relative redirect says where */
+    bool no_head;      /* 403 for every request for headers alone */
     bool mirror;       /* who asks for "localhost" is redirected to 127.0.0.1 */
     bool no_redirect;  /* the hub sends large files itself */
     bool no_ranges;    /* always all of it, as 200 */
