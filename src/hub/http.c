@@ -400,7 +400,7 @@ static enum status refuse_url(const char *url, bool redirected, enum http_failur
                               struct err *err)
 {
     *failure = HTTP_FAILED_FOR_GOOD;
-    return err_set(err, ERR_ARGUMENT, "%s %.200s, which is not https",
+    return err_set(err, redirected ? ERR_IO : ERR_ARGUMENT, "%s %.200s, which is not https",
                    redirected ? "refused to follow a redirect to" : "refused to ask", url);
 }
 

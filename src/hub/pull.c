@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES_MAX 8
+#define FILES_MAX 12 /* the longest plan has 8 */
 #define PATH_BYTES 4096
 #define SOURCE_MAX (64 << 10)
 

@@ -189,7 +189,7 @@ static void test_wrong_bytes(void **state)
     hub->rules.wrong_length = true;
     expect_error(pull(H14), ERR_FORMAT, "where 300000 were announced");
     hub->rules = (struct fake_hub_rules){.redirect_to = "http://example.invalid"};
-    expect_error(pull(H14), ERR_ARGUMENT, "not https");
+    expect_error(pull(H14), ERR_IO, "not https");
 }
 
 /* The repository changes while a part of its weights is here. */
