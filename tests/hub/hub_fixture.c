@@ -40,7 +40,9 @@ int fixture_open(void **state)
                                             "https_proxy",
                                             "ALL_PROXY",
                                             "all_proxy",
-                                            "FOVEA_MODEL"};
+                                            "FOVEA_MODEL",
+                                            "no_proxy",
+                                            "NO_PROXY"};
     char served[600];
     if (!mkdtemp(scratch) || chdir(scratch) != 0)
         return -1;

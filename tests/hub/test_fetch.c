@@ -275,6 +275,23 @@ static void test_addresses(void **state)
     assert_string_equal(origin, "http://host:8080");
 }
 
+/* A proxy gets the request that it is there for, unless the host is one that needs none. */
+static void test_proxy(void **state)
+{
+    fixture_make("served/plain/f.pt", 5000, 1);
+    setenv("http_proxy", hub->cdn, 1);
+    enum status status = get("/plain/f.pt"); /* this one has nothing under a whole address */
+    setenv("no_proxy", "127.0.0.1", 1);
+    int by_proxy = hub->counts.cdn_requests, direct = hub->counts.hub_requests;
+    enum status without = get("/plain/f.pt");
+    unsetenv("http_proxy");
+    unsetenv("no_proxy");
+    assert_int_equal(status, ERR_NOT_FOUND);
+    assert_true(by_proxy == 1 && direct == 0);
+    assert_int_equal(without, OK);
+    assert_int_equal(hub->counts.hub_requests, 1);
+}
+
 static void test_space(void **state)
 {
     struct part part;
@@ -339,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup(test_hostile_server, fixture_begin),
         cmocka_unit_test_setup(test_drip, fixture_begin),
         cmocka_unit_test_setup(test_addresses, fixture_begin),
+        cmocka_unit_test_setup(test_proxy, fixture_begin),
         cmocka_unit_test_setup(test_space, fixture_begin),
         cmocka_unit_test_setup(test_settings, fixture_begin),
     };
