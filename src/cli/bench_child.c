@@ -53,6 +53,11 @@ static void begin(struct work *w, const char *command)
         add(w, "--model");
         add(w, o->model);
     }
+    if (o->arch) {
+        add(w, "--arch");
+        add(w, o->arch);
+    }
+    add(w, "--offline"); /* the parent has the model already */
     if (o->image_size) {
         snprintf(w->image_size, sizeof w->image_size, "%d", o->image_size);
         add(w, "--image-size");

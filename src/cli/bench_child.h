@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 struct bench_child_options {
-    const char *model; /* as given, or NULL */
+    const char *model, *arch; /* as given, or NULL */
     int image_size;
     enum precision precision;
     int threads;              /* of the index run; 0: one per core */

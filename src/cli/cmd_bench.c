@@ -24,11 +24,11 @@
 enum { TOWER_BATCH = 8, PHOTOS = 60, PHOTOS_FOR_ACCURACY = 200 };
 
 struct bench_args {
-    const char *model, *categories;
+    const char *model, *arch, *categories;
     int batch, threads, rounds, limit, image_size;
     int precision; /* of choices */
     double seconds;
-    bool accuracy, json;
+    bool accuracy, offline, yes, json;
     struct operands roots;
 };
 
@@ -43,6 +43,7 @@ enum { ALL = sizeof all / sizeof *all };
 
 static const struct option options[] = {
     OPTION_MODEL(struct bench_args),
+    OPTION_ARCH(struct bench_args),
     OPTION_IMAGE_SIZE(struct bench_args),
     {.name = "precision",
      .kind = OPTION_CHOICE,
@@ -51,6 +52,8 @@ static const struct option options[] = {
      .fallback = "auto",
      .choices = choices,
      .help = "of the model's matrix products, as of fovea index; all: one after the other"},
+    OPTION_OFFLINE(struct bench_args),
+    OPTION_YES(struct bench_args),
     {.name = "batch",
      .kind = OPTION_INT,
      .argument = "N",
@@ -120,10 +123,14 @@ static enum status open_model(const struct bench_args *args, enum precision prec
                               struct model **out, struct err *err)
 {
     const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
                                           .towers = MODEL_BOTH,
                                           .image_size = args->image_size,
                                           .precision = precision,
-                                          .threads = args->threads};
+                                          .threads = args->threads,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     return model_open_named(out, &request, err);
 }
 
@@ -139,6 +146,7 @@ static enum status keep_name(struct work *w, const struct model *model, struct e
 static enum status run_children(struct work *w, struct bench_run *run, struct err *err)
 {
     const struct bench_child_options how = {.model = w->args->model,
+                                            .arch = w->args->arch,
                                             .image_size = w->args->image_size,
                                             .precision = run->precision,
                                             .threads = w->args->threads,

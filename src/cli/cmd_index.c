@@ -9,18 +9,21 @@
 #include "cli/report.h"
 
 #include "base/progress.h"
+#include "hub/cache.h"
 #include "image/image.h"
 #include "library/index.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
+#define SPEED_PHOTOS_MIN 100 /* fewer say nothing about a speed */
+
 struct index_args {
-    const char *library, *model;
+    const char *library, *model, *arch;
     int threads, batch, image_size, precision;
     int decode; /* of decodes */
     double max_megapixels;
-    bool keep_missing, retry_failed, json;
+    bool offline, yes, keep_missing, retry_failed, json;
     struct operands roots;
 };
 
@@ -30,8 +33,11 @@ static const char *const decodes[] = {"exact", "fast", NULL};
 static const struct option options[] = {
     OPTION_LIBRARY(struct index_args),
     OPTION_LIBRARY_MODEL(struct index_args),
+    OPTION_ARCH(struct index_args),
     OPTION_IMAGE_SIZE(struct index_args),
     OPTION_PRECISION(struct index_args),
+    OPTION_OFFLINE(struct index_args),
+    OPTION_YES(struct index_args),
     OPTION_THREADS(struct index_args),
     {.name = "batch",
      .kind = OPTION_INT,
@@ -182,6 +188,18 @@ static void print_summary(const struct index_report *r)
                       r->failed + r->failed_before + r->bad_dirs);
 }
 
+/* What a large enough run has measured is shown by `fovea models`. */
+static void note_speed(const struct model *model, const struct index_report *r)
+{
+    struct model_place place;
+    struct err ignored;
+    if (r->embedded < SPEED_PHOTOS_MIN || r->cancelled || !(r->seconds > 0) ||
+        model_resolve(&place, model_info(model)->name, NULL, &ignored) != OK)
+        return;
+    cache_note_speed(place.dir, (double)r->embedded / r->seconds, r->embedded);
+    model_place_free(&place);
+}
+
 static void print_report(const struct index_args *args, const struct index_report *report)
 {
     if (args->json)
@@ -233,6 +251,7 @@ static enum status index_into(struct store *store, const struct index_args *args
     progress_close(watcher.progress);
     if (status != OK)
         return status;
+    note_speed(model, &report);
     print_report(args, &report);
     return check_report(&report, err);
 }
@@ -243,9 +262,13 @@ static enum status index_roots(const struct index_args *args, const char *const 
     struct store *store = NULL;
     struct model *model = NULL;
     const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
                                           .towers = MODEL_IMAGE,
                                           .image_size = args->image_size,
-                                          .precision = (enum precision)args->precision};
+                                          .precision = (enum precision)args->precision,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     enum status status = index_check_roots(roots, args->roots.count, err);
     if (status == OK)
         status = library_index_open(&store, &model, args->library, &request, err);

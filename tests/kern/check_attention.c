@@ -82,7 +82,8 @@ static void attend_in_double(const struct attention_head *h, int i, double *out,
     }
 }
 
-/* Relative L2 error: with these inputs 1.1e-7 (few keys) to 5.7e-7 (730 keys), 1.2e-6 with vectors of 4. */
+/* Relative L2 error: with these inputs 1.1e-7 (few keys) to 5.7e-7 (730 keys), 1.2e-6 with vectors
+ * of 4. */
 static void check_error(struct check *check, const struct attention_head *h, const char *what)
 {
     double error2 = 0, norm2 = 0;
