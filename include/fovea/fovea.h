@@ -59,8 +59,10 @@ struct fovea_error {
 struct fovea_model;
 struct fovea_session;
 
-/* folder: holds open_clip_config.json and open_clip_model.safetensors as open_clip writes them.
- * Checks the files; the first session loads the weights. */
+/* folder: holds a model as open_clip writes it (open_clip_config.json with
+ * open_clip_model.safetensors or open_clip_pytorch_model.bin), or a CLIPModel of Transformers
+ * (config.json with model.safetensors or pytorch_model.bin). Checks the files; the first session
+ * loads the weights. */
 enum fovea_status fovea_model_open(struct fovea_model **model, const char *folder,
                                    struct fovea_error *error);
 void fovea_model_close(struct fovea_model *model);

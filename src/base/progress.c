@@ -92,19 +92,54 @@ static void put_duration(struct str *out, double seconds)
         str_format(out, "%llu s", s);
 }
 
-/* "4210/10000  31.5 photos/s  2 failed  3 min 4 s left", or how long it took once finished. */
-static void put_figures(struct str *out, const struct progress *p, const struct progress_state *s)
+/* A unit in steps of 1000 in which `bytes` is a number below 1000. */
+static const char *byte_unit(double bytes, double *divisor)
 {
-    const char *unit = p->options.unit;
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    size_t i = 0;
+    for (*divisor = 1; bytes / *divisor >= 1000 && i < sizeof units / sizeof *units - 1; i++)
+        *divisor *= 1000;
+    return units[i];
+}
+
+/* "1.2/3.9 GB  35.1 MB/s" */
+static void put_bytes(struct str *out, const struct progress_state *s, double rate)
+{
+    double done = (double)s->done, divisor;
+    const char *unit = byte_unit(s->total > 0 ? (double)s->total : done, &divisor);
+    int digits = divisor > 1;
+    str_format(out, "%.*f", digits, done / divisor);
+    if (s->total > 0)
+        str_format(out, "/%.*f", digits, (double)s->total / divisor);
+    str_format(out, " %s", unit);
+    unit = byte_unit(rate, &divisor);
+    if (rate > 0)
+        str_format(out, "  %.*f %s/s", divisor > 1, rate / divisor, unit);
+}
+
+/* "4210/10000  31.5 photos/s", or without "/10000" while that is not known. */
+static void put_count(struct str *out, const struct progress_state *s, const char *unit,
+                      double rate)
+{
     if (s->total > 0)
         str_format(out, "%llu/%llu", (unsigned long long)s->done, (unsigned long long)s->total);
     else
         str_format(out, "%llu", (unsigned long long)s->done);
-    double rate = s->finished && s->seconds > 0 ? (double)s->done / s->seconds : s->per_second;
     if (rate > 0)
         str_format(out, "  %.*f %s/s", rate < 100, rate, unit);
     else
         str_format(out, " %s", unit);
+}
+
+/* "4210/10000  31.5 photos/s  2 failed  3 min 4 s left", or how long it took once finished. */
+static void put_figures(struct str *out, const struct progress *p, const struct progress_state *s)
+{
+    double done = (double)(s->done - p->options.start);
+    double rate = s->finished && s->seconds > 0 ? done / s->seconds : s->per_second;
+    if (p->options.bytes)
+        put_bytes(out, s, rate);
+    else
+        put_count(out, s, p->options.unit, rate);
     if (s->failed > 0)
         str_format(out, "  %llu failed", (unsigned long long)s->failed);
     if (s->finished) {
@@ -220,6 +255,7 @@ enum status progress_open(struct progress **out, const struct progress_options *
         return err_no_memory(err, "a progress display", sizeof *p);
     p->options = *options;
     p->total = options->total;
+    p->done = options->start;
     if (!p->options.stream)
         p->options.stream = stderr;
     if (p->options.mode == PROGRESS_AUTO)

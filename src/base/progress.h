@@ -40,6 +40,8 @@ struct progress_options {
     const char *label; /* "Indexing" */
     const char *unit;  /* "photos" */
     uint64_t total;    /* 0: not known yet */
+    uint64_t start;    /* done before: counted as done, and not for the speed */
+    bool bytes;        /* the unit is bytes; shown as "1.2/3.9 GB  35.1 MB/s" */
     /* PROGRESS_EVENTS. Called with the progress locked: it must not call back into it. */
     void (*event)(const struct progress_state *, void *user);
     void *user;

@@ -22,17 +22,20 @@
 #define CSV_LIMIT ((size_t)4 << 30)
 
 struct classify_args {
-    const char *library, *model, *categories, *csv, *relative_to, *copy_to, *link_to;
+    const char *library, *model, *arch, *categories, *csv, *relative_to, *copy_to, *link_to;
     double uncertain_margin, none_below;
     int image_size, precision;
-    bool json;
+    bool offline, yes, json;
 };
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct classify_args),
     OPTION_LIBRARY_MODEL(struct classify_args),
+    OPTION_ARCH(struct classify_args),
     OPTION_IMAGE_SIZE(struct classify_args),
     OPTION_PRECISION(struct classify_args),
+    OPTION_OFFLINE(struct classify_args),
+    OPTION_YES(struct classify_args),
     {.name = "categories",
      .kind = OPTION_STRING,
      .argument = "FILE",
@@ -98,9 +101,13 @@ struct work {
 static enum status open_work(struct work *work, const struct classify_args *args, struct err *err)
 {
     const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
                                           .towers = MODEL_TEXT,
                                           .image_size = args->image_size,
-                                          .precision = (enum precision)args->precision};
+                                          .precision = (enum precision)args->precision,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     enum status status = args->categories
                              ? categories_read(&work->categories, args->categories, err)
                              : categories_default(&work->categories, err);

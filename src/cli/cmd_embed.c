@@ -22,9 +22,9 @@
 
 struct embed_args {
     struct operands texts, images;
-    const char *model, *npy;
+    const char *model, *arch, *npy;
     int threads, image_size, precision;
-    bool json, raw;
+    bool offline, yes, json, raw;
 };
 
 struct item {
@@ -51,8 +51,11 @@ struct job {
 
 static const struct option options[] = {
     OPTION_MODEL(struct embed_args),
+    OPTION_ARCH(struct embed_args),
     OPTION_IMAGE_SIZE(struct embed_args),
     OPTION_PRECISION(struct embed_args),
+    OPTION_OFFLINE(struct embed_args),
+    OPTION_YES(struct embed_args),
     {.name = "text",
      .short_name = 't',
      .kind = OPTION_STRINGS,
@@ -104,10 +107,14 @@ static enum status open_session(struct job *job, struct err *err)
     int towers =
         (args->texts.count > 0 ? MODEL_TEXT : 0) | (args->images.count > 0 ? MODEL_IMAGE : 0);
     const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
                                           .towers = (enum model_towers)towers,
                                           .image_size = args->image_size,
                                           .precision = (enum precision)args->precision,
-                                          .threads = args->threads};
+                                          .threads = args->threads,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     enum status status = model_open_named(&job->model, &request, err);
     if (status != OK)
         return status;

@@ -12,12 +12,15 @@
 struct preprocess_args {
     struct operands files;
     const char *out;
-    int size, resize_mode, interpolation;
+    int size, resize_mode, interpolation, decode;
 };
 
 /* In the order of enum resize_mode and enum interpolation. */
 static const char *const resize_modes[] = {"shortest", "squash", "longest", NULL};
 static const char *const interpolations[] = {"bicubic", "bilinear", NULL};
+
+enum decode { DECODE_EXACT, DECODE_FAST };
+static const char *const decodes[] = {"exact", "fast", NULL};
 
 static const struct option options[] = {
     {.name = "out",
@@ -50,6 +53,13 @@ static const struct option options[] = {
      .fallback = "bicubic",
      .choices = interpolations,
      .help = "the filter"},
+    {.name = "decode",
+     .kind = OPTION_CHOICE,
+     .argument = "HOW",
+     .offset = offsetof(struct preprocess_args, decode),
+     .fallback = "exact",
+     .choices = decodes,
+     .help = "as of fovea index"},
     OPTION_END,
 };
 
@@ -60,13 +70,16 @@ static enum status run(const void *untyped, struct err *err)
     how.resize_mode = (enum resize_mode)args->resize_mode;
     how.interpolation = (enum interpolation)args->interpolation;
 
+    const struct picture_options way = {.fast_margin =
+                                            args->decode == DECODE_FAST ? PICTURE_FAST_MARGIN : 0};
+
     size_t size = (size_t)args->size * (size_t)args->size * 3;
     uint8_t *square = malloc(size);
     if (!square)
         return err_no_memory(err, "a picture", size);
     enum status status = image_room_open(err);
     if (status == OK) {
-        status = picture_square_file(square, args->files.items[0].text, &how, NULL, err);
+        status = picture_square_file(square, args->files.items[0].text, &how, &way, err);
         if (status == OK)
             status = image_write_png(args->out, square, args->size, args->size, err);
         image_room_close();

@@ -20,18 +20,21 @@
 #include <string.h>
 
 struct search_args {
-    const char *library, *model, *category;
+    const char *library, *model, *arch, *category;
     struct operands phrases, images, unwanted;
     int limit, image_size, precision;
     double floor; /* NAN: by the query */
-    bool json;
+    bool offline, yes, json;
 };
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct search_args),
     OPTION_LIBRARY_MODEL(struct search_args),
+    OPTION_ARCH(struct search_args),
     OPTION_IMAGE_SIZE(struct search_args),
     OPTION_PRECISION(struct search_args),
+    OPTION_OFFLINE(struct search_args),
+    OPTION_YES(struct search_args),
     {.name = "image",
      .kind = OPTION_STRINGS,
      .argument = "FILE",
@@ -150,9 +153,13 @@ static enum status open_work(struct work *work, const struct search_args *args, 
         status = library_open(&work->store, args->library, STORE_READ, false, err);
     enum model_towers towers = search_towers(work->query.parts, work->query.count);
     const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
                                           .towers = towers,
                                           .image_size = args->image_size,
-                                          .precision = (enum precision)args->precision};
+                                          .precision = (enum precision)args->precision,
+                                          .offline = args->offline,
+                                          .yes = args->yes,
+                                          .json = args->json};
     if (status == OK)
         status = library_model_open(work->store, &request, &work->model, &work->model_id, err);
     const struct session_options how = {

@@ -19,8 +19,9 @@
 #define CONTEXT_DEFAULT 77
 
 struct tokenize_args {
-    const char *model;
+    const char *model, *arch;
     int context;
+    bool offline, yes;
 };
 
 static const struct option options[] = {
@@ -38,6 +39,9 @@ static const struct option options[] = {
      .argument = "MODEL",
      .offset = offsetof(struct tokenize_args, model),
      .help = "use the vocabulary of this model (a folder, or ARCH/tag) instead of CLIP's"},
+    OPTION_ARCH(struct tokenize_args),
+    OPTION_OFFLINE(struct tokenize_args),
+    OPTION_YES(struct tokenize_args),
     OPTION_END,
 };
 
@@ -114,7 +118,11 @@ static enum status run(const void *untyped, struct err *err)
     struct tokenizer *own = NULL;
     int context = args->context ? args->context : CONTEXT_DEFAULT;
     enum status status;
-    const struct model_request request = {.name = args->model, .towers = MODEL_TEXT};
+    const struct model_request request = {.name = args->model,
+                                          .arch = args->arch,
+                                          .towers = MODEL_TEXT,
+                                          .offline = args->offline,
+                                          .yes = args->yes};
     if (args->model)
         status = model_open_named(&model, &request, err);
     else

@@ -13,6 +13,8 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(status)                                                                                      \
+    X(models)                                                                                      \
+    X(pull)                                                                                        \
     X(embed)                                                                                       \
     X(tokenize)                                                                                    \
     X(preprocess)                                                                                  \

@@ -127,7 +127,7 @@ static void put_options(struct str *out, const struct option *options)
 static void put_usage(struct str *out, const struct command *c)
 {
     str_format(out, "Usage: fovea %s", c->name);
-    if (c->subcommands) {
+    if (c->subcommands && !c->run) {
         str_put(out, " COMMAND [OPTIONS]\n");
         return;
     }

@@ -68,7 +68,8 @@ static enum status open_for(struct model **out, const struct model_request *aske
 {
     struct model_request request = *asked;
     int size = 0;
-    request.name = choose(asked->name, models, count);
+    if (!asked->arch) /* which needs a name beside it, and the resolver says so */
+        request.name = choose(asked->name, models, count);
     enum status status = model_open_named(out, &request, err);
     if (status != OK || request.image_size)
         return status;

@@ -26,8 +26,8 @@
     {                                                                                              \
         .name = "model", .short_name = 'm', .kind = OPTION_STRING, .argument = "MODEL",            \
         .offset = offsetof(type, model),                                                           \
-        .help = "a model's folder, or ARCH/tag; without it $FOVEA_MODEL, else the model that was " \
-                "last used to index the library"                                                   \
+        .help = "ARCH/tag, hf-hub:ORG/REPO, a model's folder, or with --arch a weights file; "     \
+                "without it $FOVEA_MODEL, else the model that was last used to index the library"  \
     }
 
 /* Opens the library that --library, the environment or the default names. Only `may_create` makes

@@ -119,7 +119,8 @@ static enum status run_command(const struct command *command, int argc, char **a
     return status;
 }
 
-/* Follows the words of argv down to a command: "model synth …". *used counts the words. */
+/* Follows the words of argv down to a command: "model synth …". *used counts the words. A command
+ * that runs and has subcommands ("models", "models remove") takes the other words as operands. */
 static enum status find_command(int argc, char **argv, const struct command **out, int *used,
                                 struct err *err)
 {
@@ -128,6 +129,8 @@ static enum status find_command(int argc, char **argv, const struct command **ou
     *used = 0;
     while (table && *used < argc && argv[*used][0] != '-') {
         const struct command *command = find(table, argv[*used]);
+        if (!command && *out && (*out)->run) /* an operand of the command itself */
+            break;
         if (!command)
             return unknown_command(table, argv[*used], err);
         *out = command;

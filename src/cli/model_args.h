@@ -22,7 +22,25 @@
     {                                                                                              \
         .name = "model", .short_name = 'm', .kind = OPTION_STRING, .argument = "MODEL",            \
         .offset = offsetof(type, model),                                                           \
-        .help = "a model's folder, or ARCH/tag (default: $FOVEA_MODEL, else " MODEL_DEFAULT ")"    \
+        .help = "ARCH/tag, hf-hub:ORG/REPO, a model's folder, or with --arch a weights file "      \
+                "(default: $FOVEA_MODEL, else " MODEL_DEFAULT ")"                                  \
+    }
+#define OPTION_ARCH(type)                                                                          \
+    {                                                                                              \
+        .name = "arch", .kind = OPTION_STRING, .argument = "ARCH[/TAG]",                           \
+        .offset = offsetof(type, arch),                                                            \
+        .help = "--model is a weights file of this architecture, trained as this tag was"          \
+    }
+/* How a model that is not here is got. */
+#define OPTION_OFFLINE(type)                                                                       \
+    {                                                                                              \
+        .name = "offline", .kind = OPTION_FLAG, .offset = offsetof(type, offline),                 \
+        .help = "never use the network: a model that is not here is an error"                      \
+    }
+#define OPTION_YES(type)                                                                           \
+    {                                                                                              \
+        .name = "yes", .short_name = 'y', .kind = OPTION_FLAG, .offset = offsetof(type, yes),      \
+        .help = "download a model without asking"                                                  \
     }
 #define OPTION_IMAGE_SIZE(type)                                                                    \
     {                                                                                              \
@@ -48,13 +66,16 @@
 /* What a command asks for. */
 struct model_request {
     const char *name; /* the value of --model, or NULL */
+    const char *arch; /* of --arch, or NULL */
     enum model_towers towers;
     int image_size; /* of --image-size; 0: the model's own */
     enum precision precision;
     int threads;
+    bool offline, yes; /* of the options */
+    bool json;         /* the command's results are read by a program: it is not asked anything */
 };
 
-/* model_resolve() and model_open(). */
+/* model_resolve(), model_pull.h if the model is not here, and model_open(). */
 MUST_USE enum status model_open_named(struct model **out, const struct model_request *,
                                       struct err *err);
 

@@ -82,10 +82,11 @@ struct command {
     const char *about;   /* paragraphs, separated by "\n\n"; wrapped by the help */
     const struct option *options;
     const struct example *examples;
-    const struct command *const *subcommands; /* NULL-terminated; excludes everything below */
-    const char *operand;                      /* "IMAGE"; NULL: the command takes none */
-    int operands_min, operands_max;           /* operands_max 0: any number */
-    size_t operands_offset;                   /* of a struct operands in the args struct */
+    const struct command *const
+        *subcommands;               /* NULL-terminated; without run(), excludes all below */
+    const char *operand;            /* "IMAGE"; NULL: the command takes none */
+    int operands_min, operands_max; /* operands_max 0: any number */
+    size_t operands_offset;         /* of a struct operands in the args struct */
     size_t args_size;
     /* Results go to stdout through output.h. main.c prints the error: run() only returns it. */
     enum status (*run)(const void *args, struct err *err);

@@ -12,8 +12,6 @@
 
 #include "base/file.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -53,11 +51,14 @@ static enum status no_torch_file(const uint8_t *head, size_t size, const char *p
 static enum status open_reader(struct checkpoint *c, const char *path, struct err *err)
 {
     uint8_t head[32];
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return err_errno(err, errno, "cannot open %s", path);
-    size_t size = fread(head, 1, sizeof head, f);
-    fclose(f);
+    struct file_map map; /* for a look; each reader makes its own */
+    enum status status = file_map_open(&map, path, err);
+    if (status != OK)
+        return status;
+    size_t size = map.size < sizeof head ? map.size : sizeof head;
+    if (size > 0)
+        memcpy(head, map.data, size);
+    file_map_close(&map);
     if (torch_zip_is(head, size))
         return torch_zip_open(&c->torch, path, err);
     if (torch_legacy_is(head, size))

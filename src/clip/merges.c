@@ -15,15 +15,10 @@
 
 static const char end_of_word[] = "</w>";
 
-struct slice {
-    const char *text;
-    size_t size;
-};
-
 /* Token texts to symbols, open addressing; a slot holds symbol + 1, 0 is free. */
 struct table {
-    struct slice *tokens; /* [symbols] text of each, in arena */
-    uint32_t *slots;      /* [mask + 1] */
+    struct merges_token *tokens; /* [symbols] text of each, in arena */
+    uint32_t *slots;             /* [mask + 1] */
     size_t mask;
     char *arena;
     size_t arena_used;
@@ -41,7 +36,7 @@ static uint32_t *table_slot(const struct table *t, const char *text, size_t size
 {
     size_t at = hash_text(text, size) & t->mask;
     for (; t->slots[at]; at = (at + 1) & t->mask) {
-        const struct slice *token = &t->tokens[t->slots[at] - 1];
+        const struct merges_token *token = &t->tokens[t->slots[at] - 1];
         if (token->size == size && !memcmp(token->text, text, size))
             break;
     }
@@ -49,30 +44,31 @@ static uint32_t *table_slot(const struct table *t, const char *text, size_t size
 }
 
 /* The text becomes the symbol's; an older symbol of the same text is forgotten. */
-static void table_set(struct table *t, uint32_t symbol, struct slice left, struct slice right)
+static void table_set(struct table *t, uint32_t symbol, struct merges_token left,
+                      struct merges_token right)
 {
     char *text = t->arena + t->arena_used;
     memcpy(text, left.text, left.size);
     memcpy(text + left.size, right.text, right.size);
     t->arena_used += left.size + right.size;
     uint32_t *slot = table_slot(t, text, left.size + right.size);
-    t->tokens[symbol] = (struct slice){text, left.size + right.size};
+    t->tokens[symbol] = (struct merges_token){text, left.size + right.size};
     *slot = symbol + 1;
 }
 
 /* The character that stands for a byte in the file: itself when it is printable in Latin-1,
  * otherwise U+0100 and on, in the order of the bytes. */
-static struct slice alphabet(char out[2], uint8_t byte)
+static struct merges_token alphabet(char out[2], uint8_t byte)
 {
     uint32_t symbol = merges_byte_symbol(byte);
     uint32_t cp = symbol < 188 ? byte : 0x100 + (symbol - 188);
     if (cp < 0x80) {
         out[0] = (char)cp;
-        return (struct slice){out, 1};
+        return (struct merges_token){out, 1};
     }
     out[0] = (char)(0xC0 | cp >> 6);
     out[1] = (char)(0x80 | (cp & 0x3F));
-    return (struct slice){out, 2};
+    return (struct merges_token){out, 2};
 }
 
 static enum status table_open(struct table *t, size_t lines, size_t text_size, struct err *err)
@@ -89,11 +85,11 @@ static enum status table_open(struct table *t, size_t lines, size_t text_size, s
         return err_no_memory(err, "the table of tokens", arena + slots * sizeof *t->slots);
     for (int byte = 0; byte < 256; byte++) {
         char buffer[2];
-        struct slice text = alphabet(buffer, (uint8_t)byte);
+        struct merges_token text = alphabet(buffer, (uint8_t)byte);
         uint32_t symbol = merges_byte_symbol((uint8_t)byte);
-        table_set(t, symbol, text, (struct slice){"", 0});
+        table_set(t, symbol, text, (struct merges_token){"", 0});
         table_set(t, symbol + MERGES_END_OF_WORD, text,
-                  (struct slice){end_of_word, sizeof end_of_word - 1});
+                  (struct merges_token){end_of_word, sizeof end_of_word - 1});
     }
     return OK;
 }
@@ -106,9 +102,9 @@ static void table_close(struct table *t)
 }
 
 /* Splits off the next line, without its end ("\n" or "\r\n"). */
-static struct slice next_line(const char **at, const char *end)
+static struct merges_token next_line(const char **at, const char *end)
 {
-    struct slice line = {*at, 0};
+    struct merges_token line = {*at, 0};
     const char *newline = memchr(*at, '\n', (size_t)(end - *at));
     line.size = (size_t)((newline ? newline : end) - *at);
     *at = newline ? newline + 1 : end;
@@ -117,25 +113,25 @@ static struct slice next_line(const char **at, const char *end)
     return line;
 }
 
-static bool starts_with(struct slice line, const char *prefix)
+static bool starts_with(struct merges_token line, const char *prefix)
 {
     size_t size = strlen(prefix);
     return line.size >= size && !memcmp(line.text, prefix, size);
 }
 
-static bool is_title(struct slice line)
+static bool is_title(struct merges_token line)
 {
     return starts_with(line, "#") || starts_with(line, "bpe_simple_vocab") ||
            starts_with(line, "\"bpe_simple_vocab");
 }
 
-static enum status split_line(struct slice *left, struct slice *right, struct slice line,
-                              size_t number, struct err *err)
+static enum status split_line(struct merges_token *left, struct merges_token *right,
+                              struct merges_token line, size_t number, struct err *err)
 {
     const char *space = memchr(line.text, ' ', line.size);
     size_t left_size = space ? (size_t)(space - line.text) : 0;
-    *left = (struct slice){line.text, left_size};
-    *right = (struct slice){line.text + left_size + 1, 0};
+    *left = (struct merges_token){line.text, left_size};
+    *right = (struct merges_token){line.text + left_size + 1, 0};
     if (space)
         right->size = line.size - left_size - 1;
     if (!left->size || !right->size || memchr(right->text, ' ', right->size))
@@ -144,7 +140,7 @@ static enum status split_line(struct slice *left, struct slice *right, struct sl
     return OK;
 }
 
-static enum status unknown_token(struct slice token, size_t number, struct err *err)
+static enum status unknown_token(struct merges_token token, size_t number, struct err *err)
 {
     return err_set(err, ERR_FORMAT,
                    "merges, line %zu: '%.*s' is neither a byte nor made by an earlier line", number,
@@ -157,7 +153,7 @@ static enum status number_tokens(struct table *t, const char *text, const char *
 {
     uint32_t symbol = MERGES_FIRST_SYMBOL;
     for (size_t number = first_line; text < end; number++, symbol++) {
-        struct slice left, right;
+        struct merges_token left, right;
         enum status status = split_line(&left, &right, next_line(&text, end), number, err);
         if (status)
             return status;
@@ -174,7 +170,7 @@ static enum status number_tokens(struct table *t, const char *text, const char *
 static void resolve(struct merges *out, const struct table *t, const char *text, const char *end)
 {
     for (size_t i = 0; i < out->count; i++) {
-        struct slice line = next_line(&text, end), made = t->tokens[MERGES_FIRST_SYMBOL + i];
+        struct merges_token line = next_line(&text, end), made = t->tokens[MERGES_FIRST_SYMBOL + i];
         size_t left_size = (size_t)((const char *)memchr(line.text, ' ', line.size) - line.text);
         const char *right = line.text + left_size + 1;
         out->items[i] = (struct merge){
@@ -197,6 +193,12 @@ static size_t count_lines(const char *text, const char *end)
 
 enum status merges_parse(struct merges *out, const char *text, size_t size, struct err *err)
 {
+    return merges_parse_tokens(out, NULL, text, size, err);
+}
+
+enum status merges_parse_tokens(struct merges *out, struct merges_tokens *tokens, const char *text,
+                                size_t size, struct err *err)
+{
     struct table table = {0};
     struct merges merges = {0};
     enum status status;
@@ -204,6 +206,8 @@ enum status merges_parse(struct merges *out, const char *text, size_t size, stru
     size_t first_line = 1;
 
     *out = (struct merges){0};
+    if (tokens)
+        *tokens = (struct merges_tokens){0};
     if (size > MERGES_TEXT_MAX)
         return err_set(err, ERR_LIMIT, "merges: %zu bytes, more than the %d that are accepted",
                        size, (int)MERGES_TEXT_MAX);
@@ -227,6 +231,13 @@ enum status merges_parse(struct merges *out, const char *text, size_t size, stru
     }
     resolve(&merges, &table, text, end);
     *out = merges;
+    if (tokens) { /* they move out of the table */
+        *tokens = (struct merges_tokens){.items = table.tokens,
+                                         .count = MERGES_FIRST_SYMBOL + merges.count,
+                                         .arena = table.arena};
+        table.tokens = NULL;
+        table.arena = NULL;
+    }
 out:
     table_close(&table);
     return status;
@@ -236,4 +247,11 @@ void merges_free(struct merges *merges)
 {
     free(merges->items);
     *merges = (struct merges){0};
+}
+
+void merges_tokens_free(struct merges_tokens *tokens)
+{
+    free(tokens->items);
+    free(tokens->arena);
+    *tokens = (struct merges_tokens){0};
 }

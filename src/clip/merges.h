@@ -40,6 +40,23 @@ MUST_USE enum status merges_parse(struct merges *out, const char *text, size_t s
                                   struct err *err);
 void merges_free(struct merges *);
 
+/* What each symbol stands for, in the printable alphabet and with "</w>": the keys of a vocabulary
+ * that gives the tokens other ids than their symbols. */
+struct merges_token {
+    const char *text; /* in the arena, not terminated */
+    size_t size;
+};
+struct merges_tokens {
+    struct merges_token *items; /* [count], by symbol */
+    size_t count;               /* MERGES_FIRST_SYMBOL and one per merge */
+    char *arena;
+};
+
+/* merges_parse() that keeps the tokens' texts. */
+MUST_USE enum status merges_parse_tokens(struct merges *out, struct merges_tokens *tokens,
+                                         const char *text, size_t size, struct err *err);
+void merges_tokens_free(struct merges_tokens *);
+
 /* Symbol of a byte inside a word. CLIP numbers the bytes that are printable in Latin-1 first. */
 static inline uint32_t merges_byte_symbol(uint8_t byte)
 {

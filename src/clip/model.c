@@ -6,6 +6,7 @@
  */
 #include "clip/model_internal.h"
 
+#include "clip/model_tokenizer.h"
 #include "clip/prepare.h"
 #include "clip/source.h"
 
@@ -99,67 +100,11 @@ static enum status read_logit_scale(struct model *m, const struct weights *w, st
     return OK;
 }
 
-/* ---- tokenizer --------------------------------------------------------------------------- */
-
-static enum status path_in(struct str *out, const char *dir, const char *name, struct err *err)
-{
-    str_clear(out);
-    path_join(out, dir, name);
-    return str_ok(out) ? OK : err_set(err, ERR_LIMIT, "the folder's name is too long");
-}
-
-static enum status open_merges(struct model *m, const char *dir, bool *found, struct err *err)
-{
-    struct str path = str_new(1 << 16);
-    struct file_bytes text = {0};
-    struct err missing = {0};
-    enum status status = path_in(&path, dir, "merges.txt", err);
-    *found = false;
-    if (status == OK) {
-        status = file_read(&text, str_text(&path), 64 << 20, &missing);
-        *found = status == OK;
-        if (status == ERR_NOT_FOUND)
-            status = OK;
-        else if (status != OK)
-            status = err_set(err, status, "%s", missing.text);
-    }
-    if (status == OK && *found) {
-        status = tokenizer_open_merges(&m->tokenizer, (const char *)text.data, text.size, err);
-        if (status != OK)
-            err_prefix(err, "%s", str_text(&path));
-    }
-    file_bytes_free(&text);
-    str_free(&path);
-    return status;
-}
-
-static enum status open_tokenizer(struct model *m, const char *dir, struct err *err)
-{
-    bool found = false;
-    const struct text_config *t = &m->config.text;
-    enum status status = dir ? open_merges(m, dir, &found, err) : OK;
-    if (status == OK && !found && t->tokenizer[0])
-        return err_set(err, ERR_UNSUPPORTED,
-                       "its text needs the tokenizer '%s', which fovea does not have; only its "
-                       "image tower can be used",
-                       t->tokenizer);
-    if (status == OK && !found)
-        status = tokenizer_open_default(&m->tokenizer, err);
-    if (status != OK)
-        return status;
-    int have = tokenizer_vocab_size(m->tokenizer);
-    if (have != t->vocab_size)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "its vocabulary has %d tokens and %s makes %d; put its own merges.txt into "
-                       "the folder",
-                       t->vocab_size, found ? "merges.txt" : "CLIP's tokenizer", have);
-    return OK;
-}
-
 /* ---- the model --------------------------------------------------------------------------- */
 
 /* Everything that can be wrong with the weights is found here; loading them comes later. */
-static enum status check_weights(struct model *m, const struct model_options *o, struct err *err)
+static enum status check_weights(struct model *m, const struct model_source *source,
+                                 const struct model_options *o, struct err *err)
 {
     const struct weights_options options = {.image = (m->towers & MODEL_IMAGE) != 0,
                                             .text = (m->towers & MODEL_TEXT) != 0,
@@ -172,7 +117,7 @@ static enum status check_weights(struct model *m, const struct model_options *o,
     if (status == OK)
         status = read_logit_scale(m, &m->weights, err);
     if (status == OK && options.text)
-        status = open_tokenizer(m, o->dir, err);
+        status = model_tokenizer_open(&m->tokenizer, source, &m->config.text, err);
     return status;
 }
 
@@ -288,7 +233,7 @@ static enum status open_files(struct model *m, const struct model_options *optio
     if (status == OK)
         status = checkpoint_open(&m->file, str_text(&source.weights_path), err);
     if (status == OK) {
-        status = check_weights(m, options, err);
+        status = check_weights(m, &source, options, err);
         if (status != OK)
             err_prefix(err, "%s", path);
     }

@@ -6,12 +6,16 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "base/team.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -85,16 +89,31 @@ static enum status check_table(struct packed *p, const char *path, const struct 
     return OK;
 }
 
+struct section_check {
+    const struct packed *packed;
+    atomic_int wrong;
+};
+
+static void check_section(void *context, int item, int lane)
+{
+    struct section_check *check = context;
+    const struct section *s = &check->packed->sections[item];
+    (void)lane;
+    if (XXH3_64bits(section_data(check->packed, s), s->bytes) != s->hash)
+        check->wrong++;
+}
+
 static enum status check_sections(const struct packed *p, const char *path, int threads,
                                   struct err *err)
 {
-    long wrong = 0;
-#pragma omp parallel for num_threads(threads) schedule(dynamic) reduction(+ : wrong)
-    for (size_t i = 0; i < p->count; i++) {
-        const struct section *s = &p->sections[i];
-        wrong += XXH3_64bits(section_data(p, s), s->bytes) != s->hash;
-    }
-    return wrong ? damaged(path, "damaged", err) : OK;
+    struct section_check check = {.packed = p};
+    struct team *team;
+    enum status status = team_open(&team, threads, err);
+    if (status != OK)
+        return status;
+    team_run(team, (int)p->count, check_section, &check);
+    team_close(team);
+    return check.wrong ? damaged(path, "damaged", err) : OK;
 }
 
 enum status packed_open(struct packed **out, const char *path, const struct packed_key *key,
@@ -149,24 +168,53 @@ struct packed_writer {
     uint64_t end;
 };
 
+/* Temporary files that killed writers have left: nobody holds their lock. */
+static void remove_abandoned(const char *path)
+{
+    struct str folder = str_new(PATH_BYTES), name = str_new(PATH_BYTES);
+    const char *base = path_basename(path);
+    str_append(&folder, path, (size_t)(base - path));
+    str_put(&folder, ".");
+    DIR *d = str_ok(&folder) ? opendir(str_text(&folder)) : NULL;
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        size_t n = strlen(base);
+        if (strncmp(e->d_name, base, n) != 0 || e->d_name[n] != '.')
+            continue;
+        str_clear(&name);
+        path_join(&name, str_text(&folder), e->d_name);
+        int file = str_ok(&name) ? open(str_text(&name), O_RDONLY | O_CLOEXEC) : -1;
+        if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
+            unlink(str_text(&name));
+        if (file >= 0)
+            close(file);
+    }
+    if (d)
+        closedir(d);
+    str_free(&folder);
+    str_free(&name);
+}
+
 static enum status open_temporary(struct packed_writer *w, struct err *err)
 {
+    remove_abandoned(w->path);
     struct str name = str_new(PATH_BYTES);
     str_format(&name, "%s.XXXXXX", w->path);
     w->temporary = str_ok(&name) ? strdup(str_text(&name)) : NULL;
     str_free(&name);
     if (!w->temporary)
         return err_no_memory(err, "a file's name", 0);
-    w->file = mkstemp(w->temporary);
-    if (w->file >= 0) {
+    w->file = mkostemp(w->temporary, O_CLOEXEC);
+    if (w->file >= 0 && flock(w->file, LOCK_EX | LOCK_NB) == 0) {
         mode_t mask = umask(0);
         umask(mask);
         fchmod(w->file, 0666 & ~mask); /* mkstemp is for the owner alone */
         return OK;
     }
     enum status status = err_errno(err, errno, "cannot write %s", w->path);
-    free(w->temporary);
-    w->temporary = NULL;
+    if (w->file < 0) { /* there is nothing to remove */
+        free(w->temporary);
+        w->temporary = NULL;
+    }
     return status;
 }
 

@@ -148,6 +148,32 @@ static enum status run_filtered(uint8_t *out, size_t out_stride, const struct pr
     return status;
 }
 
+void preprocess_enough(const struct preprocess *p, double margin, int *shorter, int *longer)
+{
+    int enough = (int)ceil(p->size * margin);
+    *shorter = p->resize_mode == RESIZE_LONGEST ? 0 : enough;
+    *longer = p->resize_mode == RESIZE_LONGEST ? enough : 0;
+}
+
+static bool is_off_by_a_pixel(const struct preprocess_span *span, int size)
+{
+    return !(fabs(span->begin) < 1 && fabs(span->end - size) < 1);
+}
+
+static enum status check_source(const struct preprocess_source *s, struct err *err)
+{
+    if (s->width < 1 || s->height < 1)
+        return err_set(err, ERR_ARGUMENT, "a picture of %d x %d pixels cannot be resized", s->width,
+                       s->height);
+    if (s->full_width == 0 && s->full_height == 0)
+        return OK;
+    if (s->full_width < s->width || s->full_height < s->height ||
+        is_off_by_a_pixel(&s->across, s->width) || is_off_by_a_pixel(&s->down, s->height))
+        return err_set(err, ERR_ARGUMENT, "%d x %d pixels cannot stand for a picture of %d x %d",
+                       s->width, s->height, s->full_width, s->full_height);
+    return OK;
+}
+
 enum status preprocess_picture(const struct preprocess *p, const struct preprocess_source *s,
                                uint8_t *out, struct err *err)
 {
@@ -155,17 +181,19 @@ enum status preprocess_picture(const struct preprocess *p, const struct preproce
     if (S < 1 || S > PREPROCESS_MAX_SIZE)
         return err_set(err, ERR_ARGUMENT, "image size %d is outside 1 to %d", S,
                        PREPROCESS_MAX_SIZE);
-    if (s->width < 1 || s->height < 1)
-        return err_set(err, ERR_ARGUMENT, "a picture of %d x %d pixels cannot be resized", s->width,
-                       s->height);
+    enum status status = check_source(s, err);
+    if (status != OK)
+        return status;
+    bool whole = s->full_width == 0 && s->full_height == 0;
     struct fit x, y;
-    fit_both(&x, &y, p, s->width, s->height);
+    fit_both(&x, &y, p, whole ? s->width : s->full_width, whole ? s->height : s->full_height);
     uint8_t border[3];
     for (int c = 0; c < 3; c++)
         border[c] = p->fill == 0 ? s->zero[c] : p->fill;
     fill_border(out, S, &x, &y, border);
-    struct resample_window w[2] = {{s->width, x.size, x.first, x.count},
-                                   {s->height, y.size, y.first, y.count}};
+    struct resample_window w[2] = {
+        {s->width, x.size, x.first, x.count, s->across.begin, s->across.end},
+        {s->height, y.size, y.first, y.count, s->down.begin, s->down.end}};
     size_t stride = (size_t)S * 3;
     uint8_t *corner = out + (size_t)y.at * stride + (size_t)x.at * 3;
     return s->indexed ? run_nearest(corner, stride, s, &w[0], &w[1], err)

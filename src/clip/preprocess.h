@@ -37,10 +37,21 @@ struct preprocess_source {
     const uint8_t *alpha; /* [height, width], or NULL where every pixel is opaque */
     bool indexed;         /* was a palette or two-level picture: resized to the nearest pixel */
     uint8_t zero[3];      /* colour of sample value 0: a border with fill 0 has it */
+    /* Of a picture that was decoded smaller than it is: its true size, which alone decides about
+     * the resize and the crop, and where it lies among the pixels, in pixels, less than one off
+     * their edges. All 0: the pixels are the picture. */
+    int full_width, full_height;
+    struct preprocess_span {
+        double begin, end;
+    } across, down;
 };
 
 /* open_clip's defaults (OpenAI's mean and std, bicubic, shortest) at the given size. */
 struct preprocess preprocess_default(int size);
+
+/* The pixels along the shorter and the longer side that a picture needs at least, for the resize to
+ * have `margin` times as many as it leaves; 0 where a side does not matter. */
+void preprocess_enough(const struct preprocess *, double margin, int *shorter, int *longer);
 
 /* "shortest", "squash", "longest"; "bicubic", "bilinear". ERR_ARGUMENT lists what is accepted. */
 MUST_USE enum status resize_mode_parse(enum resize_mode *out, const char *name, struct err *err);

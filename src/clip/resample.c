@@ -36,24 +36,32 @@ static double bilinear(double x)
 }
 
 struct stretch {
+    double begin;   /* where the first output sample begins */
     double scale;   /* input samples per output sample */
     double widen;   /* the scale, at least 1: shrinking widens the filter (antialias) */
     double support; /* half the filter's width, in input samples */
     double (*filter)(double);
 };
 
+static bool is_whole(const struct resample_window *w)
+{
+    return (w->begin == 0 && w->end == 0) || (w->begin == 0 && w->end == w->in_size);
+}
+
 static struct stretch stretch_of(const struct resample_window *w, enum resample_filter filter)
 {
-    double scale = (double)w->in_size / (double)w->out_size;
+    double length = is_whole(w) ? (double)w->in_size : w->end - w->begin;
+    double scale = length / (double)w->out_size;
     double widen = scale < 1.0 ? 1.0 : scale;
     bool cubic = filter == RESAMPLE_BICUBIC;
-    return (struct stretch){scale, widen, (cubic ? 2.0 : 1.0) * widen, cubic ? bicubic : bilinear};
+    return (struct stretch){is_whole(w) ? 0 : w->begin, scale, widen, (cubic ? 2.0 : 1.0) * widen,
+                            cubic ? bicubic : bilinear};
 }
 
 /* The input samples [*start, *end) under the filter of output sample i. */
 static void reach(int *start, int *end, const struct stretch *s, int64_t i, int in_size)
 {
-    double center = ((double)i + 0.5) * s->scale;
+    double center = s->begin + ((double)i + 0.5) * s->scale;
     double low = center - s->support + 0.5, high = center + s->support + 0.5;
     *start = low < 0 ? 0 : (int)low;
     *end = high > in_size ? in_size : (int)high;
@@ -68,7 +76,7 @@ static int padded(int taps, int block)
 static void weigh(int32_t *weights, double *work, const struct stretch *s, int64_t i, int start,
                   int taps)
 {
-    double center = ((double)i + 0.5) * s->scale, inverse = 1.0 / s->widen, sum = 0.0;
+    double center = s->begin + ((double)i + 0.5) * s->scale, inverse = 1.0 / s->widen, sum = 0.0;
     for (int t = 0; t < taps; t++) {
         work[t] = s->filter((t + start - center + 0.5) * inverse);
         sum += work[t];
@@ -118,7 +126,7 @@ enum status resample_axis_open(struct resample_axis *out, const struct resample_
                                enum resample_filter filter, int block, struct err *err)
 {
     *out = (struct resample_axis){.count = w->count, .span = w->in_size};
-    if (w->in_size == w->out_size) {
+    if (w->in_size == w->out_size && is_whole(w)) {
         out->identity = true;
         out->first = (int)w->first;
         out->low = out->first;

@@ -18,12 +18,15 @@
 
 enum resample_filter { RESAMPLE_BICUBIC, RESAMPLE_BILINEAR };
 
-/* Of `out_size` output samples made from `in_size` input samples, the `count` from `first` on. */
+/* Of `out_size` output samples made from `in_size` input samples, the `count` from `first` on. What
+ * is resized is the stretch from `begin` to `end` of the input (Pillow's box), less than one sample
+ * off its ends; 0 and 0: from 0 to in_size. */
 struct resample_window {
     int in_size;
     int64_t out_size;
     int64_t first;
     int count;
+    double begin, end;
 };
 
 #define RESAMPLE_BITS 22 /* fractional bits of a weight; Pillow's PRECISION_BITS = 32 - 8 - 2 */

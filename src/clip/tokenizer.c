@@ -16,6 +16,7 @@
 #include "clip/bpe.h"
 #include "clip/runes.h"
 #include "clip/text_clean.h"
+#include "clip/tokenizer_ids.h"
 #include "clip/vocabulary.h"
 
 #include <stdlib.h>
@@ -28,26 +29,34 @@ static const char end_mark[] = "<end_of_text>";
 
 struct tokenizer {
     struct bpe *bpe;
-    int32_t start_id, end_id;
+    struct tokenizer_ids ids;
 };
 
-/* Takes the merges over. */
-static enum status open_with(struct tokenizer **out, struct merges *merges, struct err *err)
+enum status tokenizer_open_with(struct tokenizer **out, struct merges *merges,
+                                struct tokenizer_ids *ids, struct err *err)
 {
     struct tokenizer *t = calloc(1, sizeof *t);
+    *out = NULL;
     if (!t) {
+        free(ids->of_symbol);
         merges_free(merges);
         return err_no_memory(err, "the tokenizer", sizeof *t);
     }
+    t->ids = *ids;
     enum status status = bpe_open(&t->bpe, merges, err);
-    if (status) {
-        free(t);
-        return status;
-    }
-    t->start_id = MERGES_FIRST_SYMBOL + (int32_t)bpe_merge_count(t->bpe);
-    t->end_id = t->start_id + 1;
-    *out = t;
-    return OK;
+    if (status)
+        tokenizer_close(t);
+    else
+        *out = t;
+    return status;
+}
+
+/* With CLIP's numbers: symbols, start, end. */
+static enum status open_plain(struct tokenizer **out, struct merges *merges, struct err *err)
+{
+    int32_t start = MERGES_FIRST_SYMBOL + (int32_t)merges->count;
+    struct tokenizer_ids ids = {.start = start, .end = start + 1, .size = start + 2};
+    return tokenizer_open_with(out, merges, &ids, err);
 }
 
 enum status tokenizer_open_default(struct tokenizer **out, struct err *err)
@@ -61,7 +70,7 @@ enum status tokenizer_open_default(struct tokenizer **out, struct err *err)
         merges.items[i] = (struct merge){.left = clip_merges[i][0],
                                          .right = clip_merges[i][1],
                                          .result = MERGES_FIRST_SYMBOL + i};
-    return open_with(out, &merges, err);
+    return open_plain(out, &merges, err);
 }
 
 enum status tokenizer_open_merges(struct tokenizer **out, const char *text, size_t size,
@@ -70,7 +79,7 @@ enum status tokenizer_open_merges(struct tokenizer **out, const char *text, size
     struct merges merges;
     *out = NULL;
     enum status status = merges_parse(&merges, text, size, err);
-    return status ? status : open_with(out, &merges, err);
+    return status ? status : open_plain(out, &merges, err);
 }
 
 void tokenizer_close(struct tokenizer *t)
@@ -78,22 +87,23 @@ void tokenizer_close(struct tokenizer *t)
     if (!t)
         return;
     bpe_close(t->bpe);
+    free(t->ids.of_symbol);
     free(t);
 }
 
 int tokenizer_vocab_size(const struct tokenizer *t)
 {
-    return t->end_id + 1;
+    return t->ids.size;
 }
 
 int32_t tokenizer_start_id(const struct tokenizer *t)
 {
-    return t->start_id;
+    return t->ids.start;
 }
 
 int32_t tokenizer_end_id(const struct tokenizer *t)
 {
-    return t->end_id;
+    return t->ids.end;
 }
 
 /* What a place in the text is to the pattern. */
@@ -149,11 +159,15 @@ static enum status encode_word(const struct tokenizer *t, const char *word, size
 {
     bool start = size == sizeof start_mark - 1 && !memcmp(word, start_mark, size);
     bool end = size == sizeof end_mark - 1 && !memcmp(word, end_mark, size);
-    if (!start && !end)
-        return bpe_encode(t->bpe, word, size, ids, room, count, err);
-    ids[0] = start ? t->start_id : t->end_id;
-    *count = 1;
-    return OK;
+    if (start || end) {
+        ids[0] = start ? t->ids.start : t->ids.end;
+        *count = 1;
+        return OK;
+    }
+    enum status status = bpe_encode(t->bpe, word, size, ids, room, count, err);
+    for (size_t i = 0; !status && t->ids.of_symbol && i < *count; i++)
+        ids[i] = t->ids.of_symbol[ids[i]];
+    return status;
 }
 
 /* ids: [room]; *count is how many the text has filled. */
@@ -193,9 +207,10 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
     str_free(&clean);
     if (status)
         return status;
-    ids[0] = t->start_id;
-    ids[count + 1] = t->end_id;
-    memset(ids + count + 2, 0, ((size_t)context - 2 - count) * sizeof *ids);
+    ids[0] = t->ids.start;
+    ids[count + 1] = t->ids.end;
+    for (size_t i = count + 2; i < (size_t)context; i++)
+        ids[i] = t->ids.pad;
     if (used)
         *used = (int)count + 2;
     return OK;

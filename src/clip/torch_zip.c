@@ -10,6 +10,7 @@
 #include "clip/zip_archive.h"
 
 #include "base/file.h"
+#include "base/str.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +278,25 @@ static enum status copy_name(char *to, const struct pickle_value *key, struct er
     return OK;
 }
 
+/* "there is no tensor in it", and what is instead: the file may be of another program. */
+static enum status no_tensors(const struct torch_zip *t, const struct pickle_value *state,
+                              struct err *err)
+{
+    enum { KEYS = 5 };
+    struct str keys = str_new(512);
+    int shown = 0;
+    for (uint32_t at = state->dict.first; at && shown < KEYS; at = t->pickle.entries[at - 1].next) {
+        const struct pickle_value *key = value_at(t, t->pickle.entries[at - 1].key);
+        if (key->kind == PICKLE_TEXT && key->text.size < 64)
+            str_format(&keys, "%s%.*s", shown++ ? ", " : "", (int)key->text.size, key->text.bytes);
+    }
+    enum status status = err_set(
+        err, ERR_FORMAT, "there is no tensor in it, neither by its name nor below state_dict%s%s%s",
+        shown ? " (it has: " : "", str_text(&keys), shown ? ", …)" : "");
+    str_free(&keys);
+    return status;
+}
+
 static enum status allocate(struct torch_zip *t, const struct pickle_value *state, struct err *err)
 {
     size_t count = 0, bytes = 0;
@@ -291,7 +311,7 @@ static enum status allocate(struct torch_zip *t, const struct pickle_value *stat
                      : 0;
     }
     if (count == 0)
-        return err_set(err, ERR_FORMAT, "there is no tensor in it");
+        return no_tensors(t, state, err);
     t->views = calloc(count, sizeof *t->views);
     t->names = malloc(bytes + 1);
     if (!t->views || !t->names)

@@ -15,11 +15,12 @@ void decode_close(void);
 /* True if this libvips has a loader for it. */
 bool decode_supports(enum image_format);
 
-/* *out is zeroed but for its format, indexed and zero fields; they are kept. */
+/* *out is zeroed but for its format, indexed and zero fields; they are kept. The options' limit is
+ * set. */
 MUST_USE enum status decode_with_vips(struct image *out, enum image_format, const uint8_t *content,
-                                      size_t size, double max_megapixels, struct err *err);
+                                      size_t size, const struct image_options *, struct err *err);
 
-/* Allocates pixels (and alpha, when wanted) for width and height. */
+/* Allocates pixels (and alpha, when wanted) for width and height; the picture is whole. */
 MUST_USE enum status decode_allocate(struct image *out, int64_t width, int64_t height, bool alpha,
                                      struct err *err);
 /* Frees an alpha that is opaque everywhere. */

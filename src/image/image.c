@@ -44,24 +44,25 @@ static enum status without_gif_transparency(const uint8_t **content, uint8_t **c
 }
 
 static enum status decode_format(struct image *out, enum image_format format,
-                                 const uint8_t *content, size_t size, double max_megapixels,
-                                 struct err *err)
+                                 const uint8_t *content, size_t size,
+                                 const struct image_options *options, struct err *err)
 {
     if (format == FORMAT_BMP)
-        return bmp_decode(out, content, size, max_megapixels, err);
+        return bmp_decode(out, content, size, options->max_megapixels, err);
     if (!decode_supports(format))
         return err_set(err, ERR_UNSUPPORTED, "%s is not supported by this libvips (%s)",
                        format_name(format), image_library_version());
     struct format_header header;
     format_read_header(&header, format, content, size);
-    enum status status = format_check_size(header.width, header.height, max_megapixels, err);
+    enum status status =
+        format_check_size(header.width, header.height, options->max_megapixels, err);
     if (status != OK)
         return status;
     uint8_t *copy = NULL;
     if (format == FORMAT_GIF)
         status = without_gif_transparency(&content, &copy, size, err);
     if (status == OK)
-        status = decode_with_vips(out, format, content, size, max_megapixels, err);
+        status = decode_with_vips(out, format, content, size, options, err);
     if (header.indexed || header.no_alpha) {
         free(out->alpha);
         out->alpha = NULL;
@@ -74,15 +75,16 @@ static enum status decode_format(struct image *out, enum image_format format,
 }
 
 enum status image_decode(struct image *out, const void *content, size_t size,
-                         const struct image_options *options, struct err *err)
+                         const struct image_options *given, struct err *err)
 {
     *out = (struct image){0};
-    double max =
-        options && options->max_megapixels > 0 ? options->max_megapixels : IMAGE_MAX_MEGAPIXELS;
+    struct image_options options = given ? *given : (struct image_options){0};
+    if (!(options.max_megapixels > 0))
+        options.max_megapixels = IMAGE_MAX_MEGAPIXELS;
     enum image_format format;
     enum status status = format_sniff(&format, content, size, err);
     if (status == OK)
-        status = decode_format(out, format, content, size, max, err);
+        status = decode_format(out, format, content, size, &options, err);
     if (status == OK)
         snprintf(out->format, sizeof out->format, "%s", format_name(format));
     else

@@ -6,6 +6,11 @@
  * embedded ICC profile converted, alpha dropped (not blended) as Pillow's convert("RGB") does,
  * 16-bit, grayscale, CMYK and palettes brought to RGB, the first frame of an animation.
  *
+ * A caller that will shrink the picture anyway can ask for fewer pixels than the file has
+ * (image_options.enough_*): a JPEG is then decoded at a half, a quarter or an eighth of its size,
+ * each pixel the mean of a block of the file's pixels, and a WebP likewise. Other formats, and
+ * pictures that are not large enough for it, come out whole, with the bytes they always had.
+ *
  * Safe to call from several threads at once after image_room_open().
  */
 #ifndef FOVEA_IMAGE_IMAGE_H
@@ -17,10 +22,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct image_span {
+    double begin, end;
+};
+
 struct image {
     uint8_t *pixels;   /* [height, width, 3], rows width * 3 bytes apart; freed by image_free() */
     int width, height; /* upright */
-    char format[12];   /* "jpeg", "png", … as found in the content, whatever the name says */
+    int full_width, full_height; /* upright, of the picture in the file: at least width, height */
+    /* Where the picture lies among the pixels, in pixels: 0 to width and 0 to height, but for a
+     * smaller decode of a size that its blocks do not divide, where an edge of the picture is less
+     * than one pixel away from the edge of the pixels. */
+    struct image_span across, down;
+    char format[12]; /* "jpeg", "png", … as found in the content, whatever the name says */
 
     /* For preprocessing, which resizes as Pillow does by kind of picture (clip/preprocess.h,
      * struct preprocess_source has the same fields); everybody else can leave these alone. */
@@ -31,14 +45,18 @@ struct image {
 
 struct image_options {
     double max_megapixels; /* refused with ERR_LIMIT before any pixel is decoded; 0: the default */
+    /* So many pixels along the shorter and along the longer side are enough, and fewer are not:
+     * the picture may come out smaller than it is in the file. Both 0: whole. */
+    int enough_shorter, enough_longer;
 };
 
 #define IMAGE_MAX_MEGAPIXELS 500.0
 #define IMAGE_MAX_FILE_BYTES ((size_t)2 << 30) /* of image_decode_file() */
 
-/* Once per process, before any thread decodes. Decodes run on the calling thread alone (the caller
- * brings the parallelism; libheif's decoders alone have threads of their own); libvips' operation
- * cache is off, and of its loaders only those named in spec §2 can run. */
+/* Once per process (libvips cannot be started again), before any thread decodes. Decodes run on the
+ * calling thread alone (the caller brings the parallelism; libheif's decoders alone have threads of
+ * their own); libvips' operation cache is off, and of its loaders only those named in spec §2 can
+ * run. */
 MUST_USE enum status image_room_open(struct err *err);
 void image_room_close(void);
 

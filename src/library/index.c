@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "image/image.h"
+#include "library/picture.h"
 #include "library/pipeline.h"
 #include "library/walk.h"
 
@@ -245,9 +246,11 @@ static enum status work(struct run *run)
     const struct pipeline_options how = {
         .model = run->model,
         .workers = workers,
-        .batch =
-            options->batch > 0 ? options->batch : pipeline_default_batch(model_info(run->model)),
+        .batch = options->batch > 0
+                     ? options->batch
+                     : pipeline_default_batch(model_info(run->model), workers, run->todo_count),
         .max_megapixels = options->max_megapixels,
+        .fast_margin = options->fast_decode ? PICTURE_FAST_MARGIN : 0,
         .cancel = options->cancel,
         .store = run->store,
         .store_lock = &run->store_lock,

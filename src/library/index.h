@@ -36,6 +36,7 @@ struct index_options {
     int threads;               /* workers, each decoding or running the network; 0: one per core */
     int batch;                 /* photographs per forward pass; 0: chosen from the model */
     double max_megapixels;     /* 0: the default of image.h */
+    bool fast_decode;          /* decode large pictures smaller than they are; picture.h */
     bool keep_missing;         /* keep photos whose files are gone */
     bool retry_failed;         /* also try files that failed before and have not changed */
     const atomic_bool *cancel; /* set from elsewhere: finish what is begun and return; or NULL */

@@ -10,22 +10,35 @@
 #include "clip/preprocess.h"
 #include "image/image.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is known of the photograph, whatever became of the pixels. */
-struct picture_facts {
-    int width, height; /* upright; 0 when it could not be decoded */
-    char format[12];
+/* How much larger than the network's square a fast decode leaves a picture, at least. What 1, 1.5,
+ * 2 and 3 save and cost is in docs/performance.md. */
+#define PICTURE_FAST_MARGIN 1.5
+
+struct picture_options {
+    double max_megapixels; /* 0: the default of image.h */
+    /* 0: the exact way. Else the picture may be decoded smaller than it is, as long as it keeps
+     * this many times the pixels that the square needs: PICTURE_FAST_MARGIN. */
+    double fast_margin;
 };
 
-/* A file's content. out: [S, S, 3]. The error does not name the file. */
+/* What is known of the photograph, whatever became of the pixels. */
+struct picture_facts {
+    int width, height; /* of the file, upright; 0 when it could not be decoded */
+    char format[12];
+    bool smaller; /* was decoded smaller than it is */
+};
+
+/* A file's content. out: [S, S, 3]; the options may be NULL. The error does not name the file. */
 MUST_USE enum status picture_square(uint8_t *out, struct picture_facts *, const void *content,
                                     size_t size, const struct preprocess *,
-                                    const struct image_options *, struct err *err);
+                                    const struct picture_options *, struct err *err);
 
-/* A file. out: [S, S, 3]; `limits` may be NULL. The error names the file. */
+/* A file. out: [S, S, 3]; the options may be NULL. The error names the file. */
 MUST_USE enum status picture_square_file(uint8_t *out, const char *path, const struct preprocess *,
-                                         const struct image_options *limits, struct err *err);
+                                         const struct picture_options *, struct err *err);
 
 #endif

@@ -46,9 +46,9 @@ struct done {
 
 struct pipeline_options {
     const struct model *model;
-    int workers, batch; /* >= 1 */
-    double max_megapixels;
-    const atomic_bool *cancel; /* or NULL */
+    int workers, batch;                 /* >= 1 */
+    double max_megapixels, fast_margin; /* of struct picture_options */
+    const atomic_bool *cancel;          /* or NULL */
     struct store *store;
     pthread_mutex_t *store_lock; /* held around every use of the store */
     int64_t model_id;
@@ -69,7 +69,8 @@ void pipeline_stop(struct pipeline *);
 MUST_USE enum status pipeline_close(struct pipeline *, struct err *err);
 
 /* Photographs in a forward pass on one core: enough rows for the matrix products to run at full
- * speed, few enough for progress to be seen and for the cores to finish together. */
-int pipeline_default_batch(const struct model_info *);
+ * speed, few enough for progress to be seen, for the cores to finish together, and for the scratch
+ * of many workers. pictures: how many there are to do. At least 1. */
+int pipeline_default_batch(const struct model_info *, int workers, size_t pictures);
 
 #endif

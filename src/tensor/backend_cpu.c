@@ -8,10 +8,10 @@
 #include "tensor/tensor.h"
 
 #include "base/cpu.h"
+#include "base/team.h"
 #include "kern/kernels.h"
 
 #include <assert.h>
-#include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static unsigned flags;
 static char description[96], panels[48];
 
 struct runner {
-    int threads;
+    struct team *team;
     struct linear_cache *linears;
     size_t scratch_floats; /* of one thread */
     size_t row_floats;     /* of them, for one row at the end */
@@ -108,6 +108,7 @@ static void runner_close(struct runner *r)
     if (!r)
         return;
     linear_cache_close(r->linears);
+    team_close(r->team);
     free(r->scratch);
     free(r);
 }
@@ -120,14 +121,16 @@ static enum status runner_open(struct runner **out, const struct runner_options 
     *out = NULL;
     if (!r)
         return err_no_memory(err, "a runner", sizeof *r);
-    r->threads = options->threads;
     size_t floats =
         attention_scratch(options->max_queries, options->max_keys, options->max_head_width);
     r->row_floats = ((size_t)options->max_width + 15) / 16 * 16;
     r->scratch_floats = (floats + 15) / 16 * 16 + r->row_floats;
-    enum status status = floats_open(&r->scratch, (size_t)r->threads * r->scratch_floats, err);
+    enum status status =
+        floats_open(&r->scratch, (size_t)options->threads * r->scratch_floats, err);
     if (status == OK)
-        status = linear_cache_open(&r->linears, &tools, r->threads, err);
+        status = team_open(&r->team, options->threads, err);
+    if (status == OK)
+        status = linear_cache_open(&r->linears, &tools, r->team, err);
     if (status != OK) {
         runner_close(r);
         return status;
@@ -144,25 +147,60 @@ static enum status cpu_linear(struct runner *r, const struct linear *l,
     return linear_run(r->linears, l, call, err);
 }
 
-/* A thread's space for one row of floats. */
-static float *row_scratch(const struct runner *r)
+/* A lane's space for one row of floats. */
+static float *row_scratch(const struct runner *r, int lane)
 {
-    size_t thread = (size_t)omp_get_thread_num();
-    return r->scratch + (thread + 1) * r->scratch_floats - r->row_floats;
+    return r->scratch + ((size_t)lane + 1) * r->scratch_floats - r->row_floats;
+}
+
+/* Work on the rows first .. end - 1, a few at a time. `of`: what `each` needs beside the row. */
+struct row_loop {
+    const struct runner *runner;
+    void (*each)(const struct runner *, const void *of, int row, int lane);
+    const void *of;
+    int first, end;
+};
+
+enum { LOOP_ROWS = 16 };
+
+static void run_rows(void *context, int item, int lane)
+{
+    const struct row_loop *loop = context;
+    int row = loop->first + item * LOOP_ROWS;
+    int end = row + LOOP_ROWS < loop->end ? row + LOOP_ROWS : loop->end;
+    for (; row < end; row++)
+        loop->each(loop->runner, loop->of, row, lane);
+}
+
+static void for_rows(struct row_loop loop)
+{
+    team_run(loop.runner->team, (loop.end - loop.first + LOOP_ROWS - 1) / LOOP_ROWS, run_rows,
+             &loop);
+}
+
+struct norm_rows {
+    const struct rows *y;
+    const float *x;
+    const struct norm *norm;
+};
+
+static void layernorm_row(const struct runner *r, const void *of, int row, int lane)
+{
+    const struct norm_rows *l = of;
+    const struct norm *norm = l->norm;
+    size_t width = (size_t)norm->width, at = (size_t)row;
+    bool plain = l->y->element == ELEMENT_F32;
+    float *to = plain ? (float *)l->y->data + at * l->y->stride : row_scratch(r, lane);
+    kernels.layernorm(to, l->x + at * width, norm->gain, norm->bias, width, norm->eps);
+    if (!plain)
+        row_write(l->y, at, to, &kernels);
 }
 
 static void layernorm(struct runner *r, const struct rows *y, const float *x, int rows,
                       const struct norm *norm)
 {
-    size_t width = (size_t)norm->width;
-#pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1 && rows > 1)
-    for (int row = 0; row < rows; row++) {
-        bool plain = y->element == ELEMENT_F32;
-        float *to = plain ? (float *)y->data + (size_t)row * y->stride : row_scratch(r);
-        kernels.layernorm(to, x + (size_t)row * width, norm->gain, norm->bias, width, norm->eps);
-        if (!plain)
-            row_write(y, (size_t)row, to, &kernels);
-    }
+    const struct norm_rows of = {y, x, norm};
+    for_rows((struct row_loop){r, layernorm_row, &of, 0, rows});
 }
 
 static void attend_f32(const struct attention_call *call, const struct sequence *s, size_t column,
@@ -207,10 +245,18 @@ static void attend_bf16(const struct attention_call *call, const struct sequence
     kernels.attention_bf16(&one, scratch);
 }
 
-static void attend(const struct attention_call *call, int sequence, int head, float *scratch)
+struct attention_job {
+    const struct runner *runner;
+    const struct attention_call *call;
+};
+
+static void attend(void *context, int item, int lane)
 {
-    const struct sequence *s = &call->sequences[sequence];
-    size_t column = (size_t)head * (size_t)call->head_width;
+    const struct attention_job *job = context;
+    const struct attention_call *call = job->call;
+    const struct sequence *s = &call->sequences[item / call->heads];
+    size_t column = (size_t)(item % call->heads) * (size_t)call->head_width;
+    float *scratch = job->runner->scratch + (size_t)lane * job->runner->scratch_floats;
     if (call->element == ELEMENT_F32)
         attend_f32(call, s, column, scratch);
     else
@@ -218,38 +264,28 @@ static void attend(const struct attention_call *call, int sequence, int head, fl
 }
 
 /* What attention left in q → out. */
-static void quantize_queries(struct runner *r, const struct attention_call *call)
+static void quantize_query(const struct runner *r, const void *of, int row, int lane)
 {
-    size_t width = (size_t)call->out.width;
-    int rows = 0; /* queries lie one sequence after the other */
-    for (int i = 0; i < call->count; i++)
-        rows += call->sequences[i].queries;
-    const int first = call->sequences[0].first_query;
-#pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1 && rows > 1)
-    for (int row = first; row < first + rows; row++) {
-        float *floats = row_scratch(r);
-        kernels.bf16_to_f32(floats, (const uint16_t *)call->q + (size_t)row * call->q_stride,
-                            width);
-        row_write(&call->out, (size_t)row, floats, &kernels);
-    }
+    const struct attention_call *call = of;
+    float *floats = row_scratch(r, lane);
+    kernels.bf16_to_f32(floats, (const uint16_t *)call->q + (size_t)row * call->q_stride,
+                        (size_t)call->out.width);
+    row_write(&call->out, (size_t)row, floats, &kernels);
 }
 
 static void attention(struct runner *r, const struct attention_call *call)
 {
-    int work = call->count * call->heads;
-    if (work == 0)
+    struct attention_job job = {r, call};
+    if (call->count == 0)
         return;
-    if (r->threads == 1) {
-        for (int i = 0; i < work; i++)
-            attend(call, i / call->heads, i % call->heads, r->scratch);
-    } else {
-#pragma omp parallel for num_threads(r->threads) schedule(dynamic)
-        for (int i = 0; i < work; i++)
-            attend(call, i / call->heads, i % call->heads,
-                   r->scratch + (size_t)omp_get_thread_num() * r->scratch_floats);
-    }
-    if (call->element == ELEMENT_BF16 && call->out.element == ELEMENT_BYTES)
-        quantize_queries(r, call);
+    team_run(r->team, call->count * call->heads, attend, &job);
+    if (call->out.element != ELEMENT_BYTES)
+        return;
+    struct row_loop loop = {.runner = r, .each = quantize_query, .of = call};
+    loop.first = loop.end = call->sequences[0].first_query; /* queries lie one after the other */
+    for (int i = 0; i < call->count; i++)
+        loop.end += call->sequences[i].queries;
+    for_rows(loop);
 }
 
 /* One cell → [3, P, P]. level: [3, 256] normalised values; pixels: the cell's corner. */
@@ -265,45 +301,66 @@ static void patch_cell(float *out, const uint8_t *pixels, const struct patch_gri
         }
 }
 
-static void patches(struct runner *r, const struct rows *out, const uint8_t *pixels, int n,
-                    const struct patch_grid *g)
+struct patch_rows {
+    const struct rows *out;
+    const uint8_t *pixels;
+    const struct patch_grid *grid;
+    float level[3][256]; /* normalised values */
+};
+
+/* One row of cells. */
+static void patch_row(const struct runner *r, const void *of, int row, int lane)
 {
-    float level[3][256];
-    for (int channel = 0; channel < 3; channel++)
-        for (int v = 0; v < 256; v++)
-            level[channel][v] = ((float)v / 255.0f - g->mean[channel]) / g->std[channel];
+    const struct patch_rows *l = of;
+    const struct patch_grid *g = l->grid;
     const size_t grid = (size_t)g->grid, side = (size_t)g->patch_size * 3;
     const size_t band = (size_t)g->patch_size * (size_t)g->image_size * 3;
     const size_t image = (size_t)g->image_size * (size_t)g->image_size * 3;
-#pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1)
-    for (int i = 0; i < n * g->grid; i++) {
-        const uint8_t *row = pixels + (size_t)i / grid * image + (size_t)i % grid * band;
-        for (size_t cell = 0; cell < grid; cell++) {
-            size_t at = (size_t)i * grid + cell;
-            bool plain = out->element == ELEMENT_F32;
-            float *to = plain ? (float *)out->data + at * out->stride : row_scratch(r);
-            patch_cell(to, row + cell * side, g, level);
-            if (!plain)
-                row_write(out, at, to, &kernels);
-        }
+    const uint8_t *from = l->pixels + (size_t)row / grid * image + (size_t)row % grid * band;
+    for (size_t cell = 0; cell < grid; cell++) {
+        size_t at = (size_t)row * grid + cell;
+        bool plain = l->out->element == ELEMENT_F32;
+        float *to = plain ? (float *)l->out->data + at * l->out->stride : row_scratch(r, lane);
+        patch_cell(to, from + cell * side, g, l->level);
+        if (!plain)
+            row_write(l->out, at, to, &kernels);
     }
+}
+
+static void patches(struct runner *r, const struct rows *out, const uint8_t *pixels, int n,
+                    const struct patch_grid *g)
+{
+    struct patch_rows of = {.out = out, .pixels = pixels, .grid = g};
+    for (int channel = 0; channel < 3; channel++)
+        for (int v = 0; v < 256; v++)
+            of.level[channel][v] = ((float)v / 255.0f - g->mean[channel]) / g->std[channel];
+    for_rows((struct row_loop){r, patch_row, &of, 0, n * g->grid});
+}
+
+struct token_rows {
+    float *x;
+    const float *cells_in, *class_token, *positions;
+    size_t cells, width;
+};
+
+static void image_token(const struct runner *r, const void *of, int row, int lane)
+{
+    const struct token_rows *l = of;
+    size_t image = (size_t)row / (l->cells + 1), token = (size_t)row % (l->cells + 1);
+    const float *from =
+        token == 0 ? l->class_token : l->cells_in + (image * l->cells + token - 1) * l->width;
+    float *to = l->x + (size_t)row * l->width;
+    (void)r, (void)lane;
+    memcpy(to, from, l->width * sizeof(float));
+    kernels.add(to, l->positions + token * l->width, l->width);
 }
 
 static void image_tokens(struct runner *r, float *x, const float *cells_in, int n, int cells,
                          int width, const float *class_token, const float *positions)
 {
-    size_t w = (size_t)width;
-    int tokens = cells + 1;
-#pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1)
-    for (int row = 0; row < n * tokens; row++) {
-        int image = row / tokens, token = row % tokens;
-        const float *from =
-            token == 0 ? class_token
-                       : cells_in + ((size_t)image * (size_t)cells + (size_t)token - 1) * w;
-        float *to = x + (size_t)row * w;
-        memcpy(to, from, w * sizeof(float));
-        kernels.add(to, positions + (size_t)token * w, w);
-    }
+    const struct token_rows of = {x,         cells_in,      class_token,
+                                  positions, (size_t)cells, (size_t)width};
+    for_rows((struct row_loop){r, image_token, &of, 0, n * (cells + 1)});
 }
 
 static void text_tokens(struct runner *r, float *x, const int32_t *ids, size_t ids_stride,
@@ -344,19 +401,30 @@ static void rows_write(struct runner *r, const struct rows *y, const float *x, i
         row_write(y, i, x + i * (size_t)y->width, &kernels);
 }
 
+struct mean_of_rows {
+    float *y;
+    const float *x;
+    size_t stride_rows, first, count, width;
+};
+
+static void mean_row(const struct runner *r, const void *of, int row, int lane)
+{
+    const struct mean_of_rows *l = of;
+    const float *from = l->x + ((size_t)row * l->stride_rows + l->first) * l->width;
+    float *to = l->y + (size_t)row * l->width;
+    (void)r, (void)lane;
+    memcpy(to, from, l->width * sizeof(float));
+    for (size_t i = 1; i < l->count; i++)
+        kernels.add(to, from + i * l->width, l->width);
+    kernels.scale(to, to, 1.0f / (float)l->count, l->width);
+}
+
 static void mean_rows(struct runner *r, float *y, const float *x, int n, int stride_rows, int first,
                       int count, int width)
 {
-    size_t w = (size_t)width;
-#pragma omp parallel for num_threads(r->threads) schedule(static) if (r->threads > 1 && n > 1)
-    for (int i = 0; i < n; i++) {
-        const float *from = x + ((size_t)i * (size_t)stride_rows + (size_t)first) * w;
-        float *to = y + (size_t)i * w;
-        memcpy(to, from, w * sizeof(float));
-        for (int row = 1; row < count; row++)
-            kernels.add(to, from + (size_t)row * w, w);
-        kernels.scale(to, to, 1.0f / (float)count, w);
-    }
+    const struct mean_of_rows of = {
+        y, x, (size_t)stride_rows, (size_t)first, (size_t)count, (size_t)width};
+    for_rows((struct row_loop){r, mean_row, &of, 0, n});
 }
 
 static enum status measure_product(double *seconds, const int mnk[3], enum precision precision,

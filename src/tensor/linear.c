@@ -196,7 +196,7 @@ void linear_close(struct linear *l)
 }
 
 enum status linear_cache_open(struct linear_cache **out, const struct linear_tools *tools,
-                              int threads, struct err *err)
+                              struct team *team, struct err *err)
 {
     struct linear_cache *cache = calloc(1, sizeof *cache);
     *out = NULL;
@@ -204,9 +204,9 @@ enum status linear_cache_open(struct linear_cache **out, const struct linear_too
         return err_no_memory(err, "a runner", sizeof *cache);
     size_t f32 = linear_f32_lane_floats(tools->gemm), dot = linear_dot_lane_floats();
     cache->tools = tools;
-    cache->threads = threads;
+    cache->team = team;
     cache->lane_floats = linear_round_up(f32 > dot ? f32 : dot, 16);
-    size_t bytes = (size_t)threads * cache->lane_floats * sizeof(float);
+    size_t bytes = (size_t)team_threads(team) * cache->lane_floats * sizeof(float);
     cache->lanes = aligned_alloc(64, bytes);
     if (!cache->lanes) {
         linear_cache_close(cache);

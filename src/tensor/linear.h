@@ -10,6 +10,7 @@
 #include "tensor/gemm.h"
 #include "tensor/tensor.h"
 
+#include "base/team.h"
 #include "kern/kernels.h"
 
 /* What the whole process computes with. */
@@ -31,7 +32,7 @@ void linear_close(struct linear *); /* NULL-safe */
 struct linear_cache;
 
 MUST_USE enum status linear_cache_open(struct linear_cache **out, const struct linear_tools *,
-                                       int threads, struct err *err);
+                                       struct team *, struct err *err);
 void linear_cache_close(struct linear_cache *); /* NULL-safe */
 
 MUST_USE enum status linear_run(struct linear_cache *, const struct linear *,

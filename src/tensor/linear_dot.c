@@ -18,7 +18,6 @@
 #include "tensor/linear_internal.h"
 
 #include <assert.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,10 +146,12 @@ enum status linear_dot_pack(void *packed, const struct linear_tools *tools,
 /* ---- running ----------------------------------------------------------------------------- */
 
 struct dot_call {
+    const struct linear_cache *cache;
     const struct linear *linear;
     const struct linear_call *call;
     const struct kernels *kernels;
     int span;     /* panels of an item */
+    int blocks;   /* of rows */
     size_t strip; /* rows */
     bool direct;  /* sums are the result as they are, or are added to it */
 };
@@ -240,12 +241,14 @@ static void run_strip(const struct dot_call *d, int first, int last, size_t row,
         finish_strip(d, scratch, stride, row, rows, column, n);
 }
 
-static void run_item(const struct dot_call *d, int item, int blocks, float *scratch)
+static void run_item(void *context, int item, int lane)
 {
-    const int first = item / blocks * d->span, most = d->linear->dot.panels;
+    const struct dot_call *d = context;
+    const int first = item / d->blocks * d->span, most = d->linear->dot.panels;
     const int last = first + d->span < most ? first + d->span : most;
-    const size_t begin = (size_t)(item % blocks) * BLOCK_ROWS, rows = (size_t)d->call->rows;
+    const size_t begin = (size_t)(item % d->blocks) * BLOCK_ROWS, rows = (size_t)d->call->rows;
     const size_t end = begin + BLOCK_ROWS < rows ? begin + BLOCK_ROWS : rows;
+    float *scratch = d->cache->lanes + (size_t)lane * d->cache->lane_floats;
     for (size_t row = begin; row < end; row += d->strip)
         run_strip(d, first, last, row, end - row < d->strip ? end - row : d->strip, scratch);
 }
@@ -265,7 +268,8 @@ void linear_dot_run(struct linear_cache *cache, const struct linear *l,
                     const struct linear_call *call)
 {
     const bool bytes = call->y.element == ELEMENT_BYTES;
-    const struct dot_call d = {
+    struct dot_call d = {
+        .cache = cache,
         .linear = l,
         .call = call,
         .kernels = cache->tools->kernels,
@@ -275,17 +279,7 @@ void linear_dot_run(struct linear_cache *cache, const struct linear *l,
         .strip = call->accumulate ? ADDING_ROWS : STRIP_ROWS,
         .direct = call->y.element == ELEMENT_F32 && call->activation == ACTIVATION_NONE,
     };
-    const int blocks = (call->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    const int items = (l->dot.panels + d.span - 1) / d.span * blocks;
-    const int threads = cache->threads < items ? cache->threads : items;
-    if (threads == 1) {
-        for (int i = 0; i < items; i++)
-            run_item(&d, i, blocks, cache->lanes);
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-        for (int i = 0; i < items; i++)
-            run_item(&d, i, blocks,
-                     cache->lanes + (size_t)omp_get_thread_num() * cache->lane_floats);
-    }
+    d.blocks = (call->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    team_run(cache->team, (l->dot.panels + d.span - 1) / d.span * d.blocks, run_item, &d);
     write_padding(&call->y, call->rows);
 }

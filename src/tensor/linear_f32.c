@@ -158,7 +158,8 @@ static enum status kernel_find(struct gemm_kernel **out, struct linear_cache *ca
     struct cached_kernel *c = calloc(1, sizeof *c);
     if (!c)
         return err_no_memory(err, "a matrix product", sizeof *c);
-    enum status status = cache->tools->gemm->kernel_open(&c->kernel, s, cache->threads, err);
+    enum status status =
+        cache->tools->gemm->kernel_open(&c->kernel, s, team_threads(cache->team), err);
     if (status != OK) {
         free(c);
         return status;
@@ -178,6 +179,7 @@ struct tile_plan {
     const struct linear_call *call;
     int blocks, block_rows, last_rows;
     struct gemm_kernel *kernel[2][2]; /* [last block][last panel] */
+    atomic_bool failed;
 };
 
 static enum status plan_tiles(struct tile_plan *plan, struct err *err)
@@ -235,6 +237,14 @@ static bool run_tile(const struct tile_plan *plan, int panel, int block, int lan
     return true;
 }
 
+static void run_item(void *context, int item, int lane)
+{
+    struct tile_plan *plan = context;
+    omp_set_num_threads(1); /* what the library sees inside; a setting of this thread alone */
+    if (!plan->failed && !run_tile(plan, item / plan->blocks, item % plan->blocks, lane))
+        plan->failed = true;
+}
+
 enum status linear_f32_run(struct linear_cache *cache, const struct linear *l,
                            const struct linear_call *call, struct err *err)
 {
@@ -242,21 +252,10 @@ enum status linear_f32_run(struct linear_cache *cache, const struct linear *l,
     enum status status = plan_tiles(&plan, err);
     if (status != OK)
         return status;
-    int tiles = plan.blocks * l->f32.panels;
-    int threads = cache->threads < tiles ? cache->threads : tiles;
-    atomic_bool failed = false;
     int before = omp_get_max_threads();
-    omp_set_num_threads(1); /* what the library sees inside */
-    if (threads == 1) {
-        for (int i = 0; i < tiles && !failed; i++)
-            failed = !run_tile(&plan, i / plan.blocks, i % plan.blocks, 0);
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-        for (int i = 0; i < tiles; i++)
-            if (!failed && !run_tile(&plan, i / plan.blocks, i % plan.blocks, omp_get_thread_num()))
-                failed = true;
-    }
+    team_run(cache->team, plan.blocks * l->f32.panels, run_item, &plan);
     omp_set_num_threads(before);
-    return failed ? err_set(err, ERR_INTERNAL, "%s: a matrix product failed", l->tools->gemm->name)
-                  : OK;
+    return plan.failed
+               ? err_set(err, ERR_INTERNAL, "%s: a matrix product failed", l->tools->gemm->name)
+               : OK;
 }

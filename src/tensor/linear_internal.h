@@ -29,9 +29,9 @@ struct linear {
 
 struct linear_cache {
     const struct linear_tools *tools;
-    int threads;
+    struct team *team;
     size_t lane_floats;
-    float *lanes; /* [threads, lane_floats]: tiles */
+    float *lanes; /* [threads of the team, lane_floats]: tiles */
     struct cached_kernel *bucket[256];
 };
 

@@ -22,13 +22,16 @@ embed_model() {
     for pixels in "$source"/image*.rgb; do
         "$compare" png "$pixels" "$(basename "$pixels" .rgb).png" || fail "$pixels"
     done
-    run embed --model "$(basename "$source")" --json --raw "$@" image0.png image1.png image2.png
-    expect_code 0
-    expect_empty err
-    "$compare" embeddings "$source/expected.json" out 1e-5 >difference || {
-        cat difference
-        fail "$source: the vectors differ from open_clip's"
-    }
+    for precision in f32:1e-5 bf16:3e-2 int8:6e-2 auto:3e-2; do
+        run embed --model "$(basename "$source")" --precision "${precision%:*}" --json --raw "$@" \
+            image0.png image1.png image2.png
+        expect_code 0
+        expect_empty err
+        "$compare" embeddings "$source/expected.json" out "${precision#*:}" >difference || {
+            cat difference
+            fail "$source: the vectors differ from open_clip's at $precision"
+        }
+    done
 }
 
 count=0
@@ -91,5 +94,9 @@ run model synth "$config" --seed 0x2a --out a && run model synth "$config" --see
 run model synth "$config" --seed 43 --out c
 cmp -s a/open_clip_model.safetensors b/open_clip_model.safetensors || fail "seed 0x2a is 42"
 ! cmp -s a/open_clip_model.safetensors c/open_clip_model.safetensors || fail "seed 43 is not 42"
+
+run embed --model "$scratch/models/tiny/v1" --precision half --text one
+expect_code 2
+expect_one_line "auto, f32, bf16"
 
 finish

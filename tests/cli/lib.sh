@@ -26,7 +26,8 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 
 # Nothing of the user's own set-up may leak in.
-unset FOVEA_MODEL FOVEA_MODELS FOVEA_LIBRARY
+unset FOVEA_MODEL FOVEA_MODELS FOVEA_LIBRARY HF_HOME HF_ENDPOINT HF_TOKEN HF_TOKEN_PATH
+export HF_HUB_OFFLINE=1 # no test asks the real hub
 export XDG_CACHE_HOME="$scratch/cache" XDG_DATA_HOME="$scratch/data"
 
 failures=0

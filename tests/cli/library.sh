@@ -1,19 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# library.sh FOVEA MODELS: the way from a folder to answers, as a user types it: index,
+# library.sh FOVEA MODELS MAKE_PICTURES: the way from a folder to answers, as a user types it: index,
 # classify, search, status. The model's weights are synthetic, so what is tested is everything but
 # the meaning: what is printed, in which form, and that a picture finds itself.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 models=$(absolute "$2")
+make_pictures=$(absolute "$3")
 
-run demo --only-pictures --out sample --pictures 12 --side 96 --mixed 0
-expect_code 0
-mkdir pictures
-find sample -name '*_*.*' -exec mv {} pictures \;
-total=$(find pictures -type f | wc -l)
-first=$(find pictures -type f | sort | head -n 1)
+"$make_pictures" pictures >made || fail "no pictures"
+total=$(find pictures -name '*.png' | wc -l)
 run model synth "$models/tiny-quickgelu/open_clip_config.json" --seed 0 --out model
 expect_code 0
 export FOVEA_LIBRARY="$scratch/library.db"
@@ -34,8 +31,7 @@ run index pictures # the model is the one of the last run
 expect_code 0
 expect_in out "$total photographs found: 0 new, $total unchanged"
 expect_empty err
-mv "$first" "pictures/moved.${first##*.}"
-moved="moved.${first##*.}"
+mv pictures/sea-1.png pictures/moved.png
 printf 'no picture' >pictures/bad.jpg
 run index pictures --json
 expect_code 0
@@ -74,7 +70,7 @@ grep -vE '^[^,]+,[A-Z][A-Za-z ]+,(0|1)\.[0-9]{1,4},(0|1)\.[0-9]{1,4},(True|False
 run classify --csv table.csv
 expect_code 0
 expect_in out "$total photographs, "
-expect_in table.csv "$scratch/pictures/$moved,"
+expect_in table.csv "$scratch/pictures/moved.png,"
 run classify --none-below 0.99 --json
 expect_code 0
 expect_in out '"category":"None of these"'
@@ -101,13 +97,13 @@ expect_in out '"floor":0.2,'
 expect_in out '"message":"no strong matches found"'
 
 # By a picture: it finds itself first, and that is a strong match even when it is the only one.
-run search --image "pictures/$moved"
+run search --image pictures/moved.png
 expect_code 0
 head -n 1 out >first
-expect_in first "1.0000  $scratch/pictures/$moved"
-run search --image "pictures/$moved" --floor 0.9999 --json
+expect_in first "1.0000  $scratch/pictures/moved.png"
+run search --image pictures/moved.png --floor 0.9999 --json
 expect_in out '"strong":true'
-run search "sea:1.0" --image "pictures/$moved:0.5" --not people --floor -1 -n 2
+run search "sea:1.0" --image pictures/moved.png:0.5 --not people --floor -1 -n 2
 expect_code 0
 [ "$(wc -l <out)" -eq 2 ] || fail "expected two photographs"
 run search sea --category one --floor -1 --json -n 1000
@@ -116,5 +112,34 @@ if grep -q '"category":"two' out; then fail "--category let another one through"
 run search sea --category "no such"
 expect_code 1
 expect_one_line "no such"
+
+# Pictures of another size: other vectors of the same model, which a reader finds by itself.
+run index --image-size 84 pictures
+expect_code 0
+expect_in out "$total photographs found: $total new, 0 unchanged"
+run search --image pictures/moved.png
+expect_code 0
+head -n 1 out >first
+expect_in first "1.0000  $scratch/pictures/moved.png"
+run index pictures # goes on at the size of the last run
+expect_code 0
+expect_in out "0 new, $total unchanged"
+run search sea --image-size 70
+expect_code 1
+expect_one_line "no vectors of $scratch/model for pictures of 70 pixels"
+run index --image-size 56 pictures # the model's own: the first vectors are still there
+expect_in out "0 new, $total unchanged"
+run search --image pictures/moved.png --image-size 84
+expect_code 0
+head -n 1 out >first
+expect_in first "1.0000  $scratch/pictures/moved.png"
+run status --json
+[ "$(grep -o '"fingerprint":"[^"]*"' out | sort -u | wc -l)" -eq 2 ] || fail "expected two models"
+run embed --model model --image-size 13 pictures/moved.png
+expect_code 2
+expect_one_line "larger than pictures of 13"
+run embed --model model --image-size 5000 pictures/moved.png
+expect_code 2
+expect_one_line "--image-size"
 
 finish

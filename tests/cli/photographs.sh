@@ -15,16 +15,17 @@ golden=$shared/golden/photos
 
 run model synth "$shared/golden/models/ViT-B-32/open_clip_config.json" --seed 0 --out ViT-B-32
 expect_code 0
-run index --library photos.db --model ViT-B-32 "$shared/photos"
+run index --library photos.db --model ViT-B-32 --precision f32 "$shared/photos"
 expect_code 0
-run classify --library photos.db --model ViT-B-32 --categories "$golden/categories.json" \
+run classify --library photos.db --model ViT-B-32 --precision f32 \
+    --categories "$golden/categories.json" \
     --csv table.csv --relative-to "$shared/photos"
 expect_code 0
 "$compare" csv "$golden/classification.csv" table.csv 0.002 >difference || {
     cat difference
     fail "another classification than the reference's"
 }
-run embed --json --model ViT-B-32 "$shared"/photos/*.jpg
+run embed --json --precision f32 --model ViT-B-32 "$shared"/photos/*.jpg
 expect_code 0
 "$compare" cosines "$golden/embeddings.json" out 0.99999 >difference || {
     cat difference

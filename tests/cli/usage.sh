@@ -73,17 +73,22 @@ check_command() {
     expect_one_line "did you mean --help?"
 
     if grep -q '^Commands:' help; then
+        cp help "help-$1"
+        listed help >"below-$1"
+        while read -r words; do
+            # shellcheck disable=SC2086 # "model synth" is two words
+            check_command $words
+        done <"below-$1"
+        cp "help-$1" help
+    fi
+    # A command that is nothing but its subcommands.
+    if grep -q "^Usage: fovea $1 COMMAND " help; then
         run "$@"
         expect_code 2
         expect_empty out
         run "$@" frobnicate
         expect_code 2
         expect_one_line "unknown command 'frobnicate'"
-        listed help >"below-$1"
-        while read -r words; do
-            # shellcheck disable=SC2086 # "model synth" is two words
-            check_command $words
-        done <"below-$1"
         return
     fi
     grep -q '^Examples:' help || fail "the help of $* has no examples"
@@ -138,7 +143,8 @@ run embed --text x
 expect_code 1
 expect_one_line "the model ViT-H-14/dfn5b is not here"
 expect_in err "$scratch/cache/fovea/models/ViT-H-14/dfn5b"
-expect_in err "--model DIR"
+expect_in err "fovea pull ViT-H-14/dfn5b"
+expect_in err "fovea demo"
 FOVEA_MODELS=/nowhere/models run embed --text x --model ViT-B-32/openai
 expect_code 1
 expect_one_line "/nowhere/models/ViT-B-32/openai"
@@ -149,6 +155,18 @@ expect_one_line "./empty is not a model folder"
 run embed --text x --model ./nowhere
 expect_code 1
 expect_one_line "there is no model folder ./nowhere"
+run embed --text x --model RN50/openai
+expect_code 1
+expect_one_line "resnet"
+run embed --text x --model ViT-H-14/nonsense
+expect_code 1
+expect_one_line "OpenCLIP's tags of ViT-H-14 are: "
+run embed --text x --model hf-hub:nonsense
+expect_code 2
+expect_one_line "'hf-hub:nonsense' is not a repository"
+run embed --text x --arch ViT-B-32
+expect_code 2
+expect_one_line "--model is missing"
 run embed --text x --model nonsense
 expect_code 2
 expect_one_line "'nonsense' is not a model"

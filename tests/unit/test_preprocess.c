@@ -187,7 +187,7 @@ static void test_window_equals_whole(void **state)
     struct preprocess p = preprocess_default(S);
     assert_int_equal(preprocess_run(&p, rgb, W, H, W * 3, part, &err), OK);
     struct resample_axis x, y;
-    struct resample_window across = {W, WHOLE, 0, WHOLE}, down = {H, S, 0, S};
+    struct resample_window across = {W, WHOLE, 0, WHOLE, 0, W}, down = {H, S, 0, S, 0, H};
     assert_int_equal(resample_axis_open(&x, &across, RESAMPLE_BICUBIC, RESAMPLE_BLOCK_ACROSS, &err),
                      OK);
     assert_int_equal(resample_axis_open(&y, &down, RESAMPLE_BICUBIC, RESAMPLE_BLOCK_DOWN, &err),
@@ -218,7 +218,7 @@ static void test_levels_agree(void **state)
         assert_true(a && b);
         enum resample_filter filter = round & 1 ? RESAMPLE_BILINEAR : RESAMPLE_BICUBIC;
         struct resample_axis x, y;
-        struct resample_window across = {w, ow, 0, ow}, down = {h, oh, 0, oh};
+        struct resample_window across = {w, ow, 0, ow, 0, 0}, down = {h, oh, 0, oh, 0, 0};
         assert_int_equal(resample_axis_open(&x, &across, filter, RESAMPLE_BLOCK_ACROSS, &err), OK);
         assert_int_equal(resample_axis_open(&y, &down, filter, RESAMPLE_BLOCK_DOWN, &err), OK);
         struct resample_source s = {rgb, (size_t)w * 3, round & 2 ? alpha : NULL, w, h};

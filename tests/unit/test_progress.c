@@ -297,6 +297,59 @@ static void test_threads(void **state)
     progress_close(NULL);
 }
 
+static void assert_ends(const char *line, const char *end)
+{
+    size_t have = strlen(line), want = strlen(end);
+    assert_true(have >= want);
+    assert_string_equal(line + have - want, end);
+}
+
+/* A download that goes on in the middle: what was there is done, and was not fast. */
+static void test_bytes(void **state)
+{
+    static const struct {
+        uint64_t total, start, step;
+        const char *during, *after;
+    } cases[] = {
+        {4000000000, 0, 100000000, "0.2/4.0 GB  100.0 MB/s  38 s left",
+         "0.2/4.0 GB  100.0 MB/s  in 2 s"},
+        {4000000000, 3000000000, 100000000, "3.2/4.0 GB  100.0 MB/s  8 s left",
+         "3.2/4.0 GB  100.0 MB/s  in 2 s"},
+        {900, 0, 10, "20/900 bytes  10 bytes/s  1 min 28 s left",
+         "20/900 bytes  10 bytes/s  in 2 s"},
+        {0, 0, 1500, "3.0 kB  1.5 kB/s", "3.0 kB  1.5 kB/s  in 2 s"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct screen s = {.stream = tmpfile()};
+        struct err err;
+        char line[200];
+        assert_non_null(s.stream);
+        const struct progress_options options = {.mode = PROGRESS_BAR,
+                                                 .stream = s.stream,
+                                                 .label = "Get",
+                                                 .bytes = true,
+                                                 .total = cases[i].total,
+                                                 .start = cases[i].start,
+                                                 .width = 80,
+                                                 .clock = test_clock};
+        assert_int_equal(progress_open(&s.progress, &options, &err), OK);
+        for (int k = 0; k < 2; k++) {
+            test_seconds += 1;
+            progress_add(s.progress, cases[i].step, 0);
+        }
+        last_line(screen_text(&s), line, sizeof line);
+        assert_ends(line, cases[i].during);
+        progress_close(s.progress);
+        s.progress = NULL;
+        char *text = strdup(screen_text(&s));
+        text[strlen(text) - 1] = '\0'; /* the newline */
+        last_line(text, line, sizeof line);
+        assert_ends(line, cases[i].after);
+        free(text);
+        screen_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_lines_are_few),
         cmocka_unit_test(test_slow_lines_come_by_time),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static void test_not_there(void **state)
 {
     struct err err;
     struct model_place place;
-    assert_int_equal(model_resolve(&place, MODEL_DEMO, &err), ERR_NOT_FOUND);
+    assert_int_equal(model_resolve(&place, MODEL_DEMO, NULL, &err), ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, data));
     assert_non_null(strstr(err.text, "FOVEA_DATA"));
 }
@@ -55,7 +55,7 @@ static void test_there(void **state)
     snprintf(path, sizeof path, "%s/models/demo/open_clip_config.json", data);
     assert_int_equal(dir_make_parent(path, &err), OK);
     assert_int_equal(file_write(path, "{}", 2, &err), OK);
-    assert_int_equal(model_resolve(&place, MODEL_DEMO, &err), OK);
+    assert_int_equal(model_resolve(&place, MODEL_DEMO, NULL, &err), OK);
     assert_string_equal(place.name, MODEL_DEMO); /* a library finds it again after a move */
     snprintf(path, sizeof path, "%s/models/demo", data);
     assert_string_equal(place.dir, path);
