@@ -318,6 +318,24 @@ class Trainer:
             file.writelines("%s %s\n" % pair for pair in self.merges)
 
     @torch.no_grad()
+    def calibrate(self):
+        """The scale learnt among 256 captions is too sure of itself among six categories: it becomes the one
+        that gives the held-out squares' categories the highest likelihood, half of it for each where there
+        are two (temperature scaling, Guo et al., ICML 2017). Which category is first does not change."""
+        kept = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        pixels = torch.from_numpy(np.array(self.held.pixels)).permute(0, 3, 1, 2)
+        image = torch.cat([self.model.encode_image(normalise(part))[0] for part in pixels.split(100)])
+        classes = torch.stack([F.normalize(self.model.encode_text(self.ids(p)).mean(0), dim=0) for p in self.prompts.values()])
+        self.model.load_state_dict(kept)
+        target = self.held.category / self.held.category.sum(1, keepdim=True)
+        scales = torch.arange(2, 100, 0.1)
+        losses = [-(target * F.log_softmax(s * image @ classes.T, 1)).sum(1).mean() for s in scales]
+        best = scales[int(torch.stack(losses).argmin())]
+        self.log("logit scale %.1f of the training, %.1f calibrated on the held-out squares" % (self.average["logit_scale"].exp(), best))
+        self.average["logit_scale"] = best.log()
+
+    @torch.no_grad()
     def evaluate(self):
         """Quick figures on the held-out squares; docs/demo.md has those of the program itself."""
         kept, held = self.model.state_dict(), self.held
@@ -364,6 +382,8 @@ class Trainer:
                 self.export()
                 self.evaluate()
                 begin = time.time()
+        self.calibrate()
+        self.export()
 
 
 def main():
