@@ -21,7 +21,7 @@ if diff -r one three >/dev/null; then fail "another seed gave the same pictures"
 total=80
 run demo --out demo --pictures $total --side 224 --seed 3
 expect_code 0
-expect_in out "$total photographs found: $total new"
+expect_in out "$total photographs found: $total new, 0 copies"
 expect_in out "$total photographs, "
 expect_in out "no strong matches found"
 expect_in out "fovea pull ViT-H-14/dfn5b"
