@@ -143,6 +143,16 @@ static enum status keep_name(struct work *w, const struct model *model, struct e
 
 /* ---- speed ---- */
 
+/* Fetches the model if it is not here, and says what is wrong with it; opening computes nothing. */
+static enum status try_model(const struct bench_args *args, struct err *err)
+{
+    struct model *model;
+    enum status status = open_model(args, PRECISION_AUTO, &model, err);
+    if (status == OK)
+        model_close(model);
+    return status;
+}
+
 static enum status run_children(struct work *w, struct bench_run *run, struct err *err)
 {
     const struct bench_child_options how = {.model = w->args->model,
@@ -202,6 +212,8 @@ static enum status measure_speed(struct work *w, struct err *err)
     if (w->args->roots.count > 0)
         status = sample_choose(&w->sample, w->roots, w->args->roots.count,
                                (size_t)(w->args->limit ? w->args->limit : PHOTOS), err);
+    if (status == OK)
+        status = try_model(w->args, err);
     for (int i = 0; status == OK && i < r->count; i++) {
         r->runs[i].precision = every ? all[i] : (enum precision)w->args->precision;
         status = run_children(w, &r->runs[i], err);
