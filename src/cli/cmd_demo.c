@@ -263,8 +263,9 @@ static enum status index_pictures(struct work *work, struct err *err)
     json_object_set_new(work->answer, "indexed", json_integer((json_int_t)report.embedded));
     json_object_set_new(work->answer, "indexing_s", json_real(report.seconds));
     if (!work->answer)
-        output_format("%zu photographs found: %zu new, %zu copies; %.1f s (%.0f photos/s)\n",
-                      report.found, report.embedded, report.known, report.seconds,
+        output_format("%zu photographs found: %zu new, %zu cop%s; %.1f s (%.0f photos/s)\n",
+                      report.found, report.embedded, report.known, report.known == 1 ? "y" : "ies",
+                      report.seconds,
                       report.seconds > 0 ? (double)report.embedded / report.seconds : 0);
     return status;
 }
