@@ -60,6 +60,9 @@ const struct model_info *model_info(const struct model *);
  * none, and the fingerprint is another model's. */
 int model_size_of(const struct model_info *own, const char *fingerprint);
 const struct tokenizer *model_tokenizer(const struct model *);
+/* Removes its prepared weights from where they are not beside it; how many bytes. They are made
+ * again when they are needed. */
+int64_t model_remove_prepared(const struct model *);
 
 struct session;
 

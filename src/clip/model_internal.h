@@ -15,6 +15,7 @@
 
 struct model {
     struct model_info info;
+    char weights_id[33]; /* info.fingerprint without the image size: what the text tower is of */
     char *name;
     char *dir, *prepared;     /* of the options; may be NULL */
     enum model_towers towers; /* that may be used */
