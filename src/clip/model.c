@@ -258,6 +258,7 @@ enum status model_open(struct model **out, const struct model_options *options, 
         return err_no_memory(err, "a model", sizeof *m);
     pthread_mutex_init(&m->lock, NULL);
     m->towers = options->towers ? options->towers : MODEL_BOTH;
+    m->note = options->note;
     enum status status = set_name(m, options, err);
     if (status == OK)
         status = tensor_cpu(&m->ops, err);

@@ -34,6 +34,7 @@ struct model_options {
     const char *prepared;     /* folder for prepared weights, "off" for none; NULL: $FOVEA_PREPARED,
                                  else beside the model (prepare.h) */
     int threads;              /* for packing the weights; 0 means all cores */
+    void (*note)(const char *text); /* told in a line before weights are packed for seconds; NULL */
 };
 
 struct model_info {

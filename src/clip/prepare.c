@@ -77,11 +77,12 @@ static enum status add_size(void *context, const struct tensor_spec *t)
     return OK;
 }
 
-static bool is_large(const struct model *m, enum model_towers tower)
+/* As the checkpoint has it, at float32. */
+static bool has_bytes(const struct model *m, enum model_towers tower, double bytes)
 {
     struct tower_size size = {.text = tower == MODEL_TEXT};
     return config_each_tensor(&m->config, add_size, &size) == OK &&
-           size.values * sizeof(float) >= PREPARE_FROM_BYTES;
+           size.values * sizeof(float) >= bytes;
 }
 
 /* ---- folders ----------------------------------------------------------------------------- */
@@ -102,7 +103,7 @@ static int folders_of(struct str out[FOLDERS], const struct model *m, enum model
         str_put(&out[count++], named);
         return count;
     }
-    if (!is_large(m, tower))
+    if (!has_bytes(m, tower, PREPARE_FROM_BYTES))
         return 0;
     if (m->dir) {
         path_join(&out[count++], m->dir, "prepared");
@@ -172,6 +173,17 @@ static enum status make(struct packed **out, const char *path, const struct mode
     return status;
 }
 
+/* A person who waits for seconds wants to know for what. */
+static void tell(const struct model *m, enum model_towers tower)
+{
+    char text[512];
+    if (!m->note || !has_bytes(m, tower, PREPARE_TELL_FROM_BYTES))
+        return;
+    snprintf(text, sizeof text, "packing the %s tower of %.400s for this processor",
+             tower_name(tower), m->name);
+    m->note(text);
+}
+
 enum status prepare_tower(struct packed **out, const struct model *m, enum model_towers tower,
                           struct err *err)
 {
@@ -187,6 +199,8 @@ enum status prepare_tower(struct packed **out, const struct model *m, enum model
         if (str_ok(&path))
             status = packed_open(out, str_text(&path), &key, m->weights.threads, &why);
     }
+    if (status != OK)
+        tell(m, tower);
     for (int i = 0; i < count && status != OK; i++) {
         put_path(&path, str_text(&folder[i]), m, tower);
         if (str_ok(&path))
