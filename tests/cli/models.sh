@@ -57,7 +57,7 @@ expect_one_line "no model's name has 'no-such-model'"
 
 # A person at a terminal is asked before gigabytes, and may take a smaller one. script(1) is the
 # terminal; its arguments differ elsewhere than on Linux.
-if [ "$(uname -s)" = Linux ] && command -v script >/dev/null; then
+if [ "$(uname -s)" = Linux ] && script -qefc true /dev/null >/dev/null 2>&1; then
     # at_terminal ANSWER COMMAND: the answer comes when the question has been asked.
     at_terminal() {
         last="$2 (answer: $1)"
