@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -103,8 +104,17 @@ static int folders_of(struct str out[FOLDERS], const struct model *m, enum model
     return count;
 }
 
-/* What the same tower of other weights has left in a model's own folder: the model was replaced.
- * Fingerprints of one model at several image sizes differ in their last digits alone. */
+static bool is_older(const char *path, struct timespec than)
+{
+    struct stat st;
+    return stat(path, &st) == 0 &&
+           (st.st_mtim.tv_sec < than.tv_sec ||
+            (st.st_mtim.tv_sec == than.tv_sec && st.st_mtim.tv_nsec <= than.tv_nsec));
+}
+
+/* What the same tower of other weights has left in a model's own folder: the model was replaced, if
+ * its weights are newer than that; else they lie beside other weights. Fingerprints of one model at
+ * several image sizes differ in their last digits alone. */
 static void remove_stale(const char *folder, const struct model *m, enum model_towers tower)
 {
     enum { SAME = 28 };
@@ -117,7 +127,7 @@ static void remove_stale(const char *folder, const struct model *m, enum model_t
             continue;
         str_clear(&path);
         path_join(&path, folder, e->d_name);
-        if (str_ok(&path))
+        if (str_ok(&path) && is_older(str_text(&path), m->file_since))
             unlink(str_text(&path));
     }
     if (d)
