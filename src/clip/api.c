@@ -48,8 +48,12 @@ static enum fovea_status report(struct fovea_error *to, enum status status, cons
 }
 
 enum fovea_status fovea_model_open(struct fovea_model **model, const char *folder,
-                                   struct fovea_error *error)
+                                   enum fovea_precision precision, struct fovea_error *error)
 {
+    static const enum precision precisions[] = {[FOVEA_AUTO] = PRECISION_AUTO,
+                                                [FOVEA_F32] = PRECISION_F32,
+                                                [FOVEA_BF16] = PRECISION_BF16,
+                                                [FOVEA_INT8] = PRECISION_INT8};
     struct err err = {0};
     enum status status;
     struct fovea_model *m = calloc(1, sizeof *m);
@@ -58,8 +62,12 @@ enum fovea_status fovea_model_open(struct fovea_model **model, const char *folde
         return report(error, err_no_memory(&err, "a model", sizeof *m), &err);
     if (!folder || !*folder)
         status = err_set(&err, ERR_ARGUMENT, "no model folder is given");
+    else if ((unsigned)precision >= sizeof precisions / sizeof *precisions)
+        status = err_set(&err, ERR_ARGUMENT, "%d is no precision", (int)precision);
     else
-        status = model_open(&m->model, &(struct model_options){.dir = folder}, &err);
+        status = model_open(
+            &m->model, &(struct model_options){.dir = folder, .precision = precisions[precision]},
+            &err);
     if (status == OK)
         *model = m;
     else

@@ -16,9 +16,11 @@
 
 struct model {
     struct model_info info;
+    char weights_id[33]; /* info.fingerprint without the image size: what the text tower is of */
     char *name;
-    char *dir, *prepared;     /* of the options; may be NULL */
-    enum model_towers towers; /* that may be used */
+    char *dir, *prepared;           /* of the options; may be NULL */
+    void (*note)(const char *text); /* or NULL */
+    enum model_towers towers;       /* that may be used */
     const struct tensor_ops *ops;
     struct model_config config;
     struct checkpoint *file;     /* stays open for the token table */

@@ -83,7 +83,7 @@ for how in "" --accuracy; do
     expect_one_line "nowhere"
 done
 run bench --model nowhere --seconds 0
-expect_code 1
+expect_code 2
 expect_one_line "nowhere"
 [ ! -e "$XDG_DATA_HOME/fovea" ] || fail "the benchmark touched the user's library"
 

@@ -58,7 +58,7 @@ static void test_embeds(void **state)
     struct fovea_model *model;
     struct fovea_session *session;
     float raw[24], normalized[24], again[24];
-    if (fovea_model_open(&model, folder, &error) != FOVEA_OK)
+    if (fovea_model_open(&model, folder, FOVEA_AUTO, &error) != FOVEA_OK)
         fail_msg("%s", error.text);
     assert_string_equal(error.text, "");
     struct fovea_model_info info = fovea_model_info(model);
@@ -102,12 +102,15 @@ static void test_refuses(void **state)
     struct fovea_model *model;
     struct fovea_session *session;
     float vector[24];
-    assert_int_equal(fovea_model_open(&model, "/nowhere/at/all", &error), FOVEA_ERROR_NOT_FOUND);
+    assert_int_equal(fovea_model_open(&model, "/nowhere/at/all", FOVEA_AUTO, &error),
+                     FOVEA_ERROR_NOT_FOUND);
     assert_null(model);
     assert_non_null(strstr(error.text, "/nowhere/at/all"));
-    assert_int_equal(fovea_model_open(&model, NULL, NULL), FOVEA_ERROR_ARGUMENT);
+    assert_int_equal(fovea_model_open(&model, NULL, FOVEA_AUTO, NULL), FOVEA_ERROR_ARGUMENT);
+    assert_int_equal(fovea_model_open(&model, folder, (enum fovea_precision)9, NULL),
+                     FOVEA_ERROR_ARGUMENT);
 
-    assert_int_equal(fovea_model_open(&model, folder, &error), FOVEA_OK);
+    assert_int_equal(fovea_model_open(&model, folder, FOVEA_AUTO, &error), FOVEA_OK);
     assert_int_equal(fovea_session_open(&session, model, -1, &error), FOVEA_ERROR_ARGUMENT);
     assert_null(session);
     assert_int_equal(fovea_session_open(&session, model, 1, &error), FOVEA_OK);
@@ -152,7 +155,7 @@ static void test_one_model_and_many_threads(void **state)
     enum { USERS = 6 };
     struct fovea_model *model;
     struct user users[USERS];
-    assert_int_equal(fovea_model_open(&model, folder, NULL), FOVEA_OK);
+    assert_int_equal(fovea_model_open(&model, folder, FOVEA_INT8, NULL), FOVEA_OK);
     for (int i = 0; i < USERS; i++) {
         users[i] = (struct user){.model = model};
         assert_int_equal(pthread_create(&users[i].thread, NULL, use_model, &users[i]), 0);
