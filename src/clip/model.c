@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 /* ---- fingerprint ------------------------------------------------------------------------- */
@@ -220,6 +221,15 @@ static void set_info(struct model *m)
     m->info.preprocess = m->config.preprocess;
 }
 
+/* A change of the inode, and not of the content: a file that is moved here counts as new. */
+static enum status open_checkpoint(struct model *m, const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        m->file_since = st.st_ctim;
+    return checkpoint_open(&m->file, path, err);
+}
+
 static enum status open_files(struct model *m, const struct model_options *options, struct err *err)
 {
     struct model_source source;
@@ -236,7 +246,7 @@ static enum status open_files(struct model *m, const struct model_options *optio
             err_prefix(err, "%s", path);
     }
     if (status == OK)
-        status = checkpoint_open(&m->file, str_text(&source.weights_path), err);
+        status = open_checkpoint(m, str_text(&source.weights_path), err);
     if (status == OK) {
         status = check_weights(m, &source, options, err);
         if (status != OK)

@@ -12,6 +12,7 @@
 #include "clip/weights.h"
 
 #include <pthread.h>
+#include <time.h>
 
 struct model {
     struct model_info info;
@@ -23,6 +24,7 @@ struct model {
     const struct tensor_ops *ops;
     struct model_config config;
     struct checkpoint *file;     /* stays open for the token table */
+    struct timespec file_since;  /* when the weights file came to be where it is */
     struct tokenizer *tokenizer; /* of MODEL_TEXT */
 
     pthread_mutex_t lock;                        /* guards the loading of what follows */

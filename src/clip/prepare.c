@@ -114,7 +114,16 @@ static int folders_of(struct str out[FOLDERS], const struct model *m, enum model
     return count;
 }
 
-/* What the same tower of other weights has left in a model's own folder: the model was replaced. */
+static bool is_older(const char *path, struct timespec than)
+{
+    struct stat st;
+    return stat(path, &st) == 0 &&
+           (st.st_mtim.tv_sec < than.tv_sec ||
+            (st.st_mtim.tv_sec == than.tv_sec && st.st_mtim.tv_nsec <= than.tv_nsec));
+}
+
+/* What the same tower of other weights has left in a model's own folder: the model was replaced, if
+ * its weights are newer than that; else they lie beside other weights. */
 static void remove_stale(const char *folder, const struct model *m, enum model_towers tower)
 {
     struct str kind = str_new(PATH_BYTES), path = str_new(PATH_BYTES);
@@ -126,7 +135,7 @@ static void remove_stale(const char *folder, const struct model *m, enum model_t
             continue;
         str_clear(&path);
         path_join(&path, folder, e->d_name);
-        if (str_ok(&path))
+        if (str_ok(&path) && is_older(str_text(&path), m->file_since))
             unlink(str_text(&path));
     }
     if (d)
