@@ -26,7 +26,7 @@ $(BUILD)/build.ninja: | setup
 	@$(MESON) setup $(BUILD) $(MESON_ARGS)
 
 demo: all
-	@scripts/demo $(BUILD)
+	@$(BUILD)/src/cli/fovea demo
 
 test: all
 	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A dozen small pictures for `make demo`, drawn by formula: two of each kind of landscape that the
+ * A dozen small pictures for the tests, drawn by formula: two of each kind of landscape that the
  * default categories name. The same bytes on every run.
  *
  * make-pictures DIR

@@ -40,7 +40,8 @@ static enum status synth_run(const void *untyped, struct err *err)
 }
 
 static const struct example synth_examples[] = {
-    {"fovea model synth data/demo/open_clip_config.json --out /tmp/toy", "a small model to try"},
+    {"fovea model synth data/models/demo/open_clip_config.json --out /tmp/toy",
+     "a small model to try"},
     {NULL, NULL},
 };
 

@@ -19,6 +19,7 @@
     X(tokenize)                                                                                    \
     X(preprocess)                                                                                  \
     X(model)                                                                                       \
+    X(demo)                                                                                        \
     X(bench)
 
 #define COMMAND_DECLARE(name) extern const struct command command_##name;

@@ -6,6 +6,7 @@
 #include "hub/resolve.h"
 
 #include "base/file.h"
+#include "hub/shipped.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -282,6 +283,21 @@ static enum status place_of_dir(struct model_place *out, const char *dir, struct
     return status;
 }
 
+static enum status place_of_shipped(struct model_place *out, const char *name, struct err *err)
+{
+    bool failed = false;
+    struct str dir = str_new(PLACE_MAX);
+    enum status status = shipped_model(&dir, name, err);
+    if (status == OK)
+        status = take_str(&out->dir, &dir, "the path", err);
+    str_free(&dir);
+    if (status != OK)
+        return status;
+    out->name = copy(name, strlen(name), &failed);
+    out->here = true;
+    return check_copies(out, failed, err);
+}
+
 static enum status place_of_repo(struct model_place *out, const char *name, struct err *err)
 {
     const char *repo = name + strlen(MODEL_HUB_PREFIX);
@@ -419,6 +435,8 @@ static enum status resolve(struct model_place *out, const char *name, const char
         return place_of_weights(out, arch, strlen(arch), name, err);
     if (has_config(name))
         return place_of_dir(out, name, err);
+    if (strcmp(name, MODEL_DEMO) == 0)
+        return place_of_shipped(out, name, err);
     if (strncmp(name, MODEL_HUB_PREFIX, strlen(MODEL_HUB_PREFIX)) == 0)
         return place_of_repo(out, name, err);
     if (prefix)

@@ -7,6 +7,7 @@
  *                             the models folder. Another folder put there by hand is found too.
  *   hf-hub:ORG/REPO[@REV]     a repository of the hub; the folder hf-hub/ORG/REPO[@REV] there
  *   ARCH[/tag]:FILE           a weights file, or a folder, of that architecture; what --arch makes
+ *   demo                      the small model that comes with the program (shipped.h)
  * A folder wins where two readings are possible. Touches no network.
  *
  * The models folder is $FOVEA_MODELS, else $HF_HOME/fovea/models where that is set, else
