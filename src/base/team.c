@@ -2,9 +2,10 @@
  *
  * A job is a function, its context and a count of items. `ticket` holds the job's number in its
  * high half and the next item in its low half; an item is taken by a compare-and-swap on both, so
- * that a thread that comes late, with an old job in hand, takes nothing of the new one. Whoever
- * finishes an item counts it in `finished`; the caller waits for the last of them and for no thread
- * as such.
+ * that a thread that comes late, with an old job in hand, takes nothing of the new one. While the
+ * job itself is exchanged the low half is CLOSED: a thread that has read the old ticket and then
+ * something of the new job fails in its compare-and-swap. Whoever finishes an item counts it in
+ * `finished`; the caller waits for the last of them and for no thread as such.
  *
  * Sleeping. A thread first says that it sleeps, then looks once more; a waker first changes what is
  * looked at, then looks for sleepers. Both in sequentially consistent order: one of them sees the
@@ -19,7 +20,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { SPINS = 1000 };
+enum {
+    SPINS = 1000,
+    CLOSED = INT32_MAX, /* an item that no job has */
+};
 
 struct member {
     struct team *team;
@@ -177,11 +181,12 @@ void team_run(struct team *t, int count, void (*work)(void *context, int item, i
             work(context, i, 0);
         return;
     }
+    const uint32_t last = job_of(atomic_load(&t->ticket)), job = last + 1;
+    atomic_store(&t->ticket, (uint64_t)last << 32 | CLOSED);
     atomic_store(&t->work, work);
     atomic_store(&t->context, context);
     atomic_store(&t->count, count);
     atomic_store(&t->finished, 0);
-    uint32_t job = job_of(atomic_load(&t->ticket)) + 1;
     atomic_store(&t->ticket, (uint64_t)(job ? job : 1) << 32);
     if (atomic_load(&t->sleepers) > 0) {
         pthread_mutex_lock(&t->lock);

@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "base/str.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -17,7 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SEARCHES = 5, FIXED_ARGUMENTS = 16, LINE_MAX_BYTES = 200 };
+/* FIXED_ARGUMENTS: the most of an index run beside the photographs: 16, and the picture. */
+enum { SEARCHES = 5, FIXED_ARGUMENTS = 17, LINE_MAX_BYTES = 200 };
 
 struct work {
     const struct bench_child_options *options;
@@ -27,6 +30,7 @@ struct work {
     char image_size[16], threads[16];
     const char **arguments; /* [FIXED_ARGUMENTS + paths + 1] */
     int count;
+    size_t capacity; /* without the NULL at the end */
 };
 
 struct ended {
@@ -35,6 +39,7 @@ struct ended {
 
 static void add(struct work *w, const char *argument)
 {
+    assert((size_t)w->count < w->capacity);
     w->arguments[w->count++] = argument;
     w->arguments[w->count] = NULL;
 }
@@ -105,7 +110,8 @@ static enum status run_child(const struct work *w, struct ended *out, struct err
     if (why != 0)
         return err_errno(err, why, "cannot start %s", w->program);
     while (wait4(pid, &how, 0, &usage) < 0)
-        ;
+        if (errno != EINTR) /* ECHILD: whoever started this program ignores SIGCHLD */
+            return err_errno(err, errno, "cannot wait for %s", w->program);
     out->seconds = clock_seconds() - start;
     out->peak_bytes = (double)usage.ru_maxrss * 1024; /* Linux counts in KiB */
     return WIFEXITED(how) && WEXITSTATUS(how) == 0 ? OK : say_why(w, how, err);
@@ -201,7 +207,8 @@ enum status bench_children_run(const struct bench_child_options *options,
 {
     struct work work = {.options = options};
     *out = (struct bench_children){0};
-    work.arguments = calloc(FIXED_ARGUMENTS + options->count + 1, sizeof *work.arguments);
+    work.capacity = FIXED_ARGUMENTS + options->count;
+    work.arguments = calloc(work.capacity + 1, sizeof *work.arguments);
     if (!work.arguments)
         return err_no_memory(err, "the arguments", options->count * sizeof *work.arguments);
     enum status status = open_work(&work, err);

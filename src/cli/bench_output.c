@@ -113,9 +113,9 @@ static json_t *json_text(const struct bench_text *t)
 
 static json_t *json_children(const struct bench_children *c)
 {
-    return json_pack("{s:i, s:f, s:f, s:f}", "searches", c->searches, "search_seconds",
-                     c->search_seconds, "search_peak_bytes", c->search_peak_bytes,
-                     "index_peak_bytes", c->index_peak_bytes);
+    return json_pack("{s:i, s:f, s:I, s:I}", "searches", c->searches, "search_seconds",
+                     c->search_seconds, "search_peak_bytes", (json_int_t)c->search_peak_bytes,
+                     "index_peak_bytes", (json_int_t)c->index_peak_bytes);
 }
 
 static json_t *json_way(const struct bench_way *w, size_t photos)

@@ -323,10 +323,11 @@ const struct command command_bench = {
     .name = "bench",
     .summary = "measure how close fovea comes to this machine's limits",
     .about =
-        "Runs the image tower beside bare matrix products of the same shapes, from the same "
-        "library, in the same run, and prints both rates and their ratio; then a short and a full "
-        "text; and starts searches of their own on a temporary library, for the time from nothing "
-        "and the memory. With folders of photographs it also indexes them into a temporary library "
+        "Runs the image tower beside bare matrix products of the same shapes by oneDNN (or the "
+        "CBLAS that is in its place), in the same run, and prints both rates and their ratio; then "
+        "a short and a full text; and starts searches of their own on a temporary library, for the "
+        "time from nothing and the memory. With folders of photographs it also indexes them into a "
+        "temporary library "
         "and compares that with decoding alone plus the network alone, for exact and for fast "
         "decoding.\n\n"
         "With --accuracy it says instead what the faster ways would change: the cosine of their "

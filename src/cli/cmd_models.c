@@ -5,6 +5,7 @@
  * is here.
  */
 #include "cli/commands.h"
+#include "cli/model_args.h"
 #include "cli/model_pull.h"
 #include "cli/output.h"
 
@@ -281,6 +282,21 @@ static const struct cached_model *find_to_remove(const struct list *list, const 
     return find_cached(list, plain);
 }
 
+/* What was packed of it for this processor and could not be put beside it (clip/prepare.h). By its
+ * folder, because its name may mean another one here. */
+static int64_t remove_prepared(const struct cached_model *cached)
+{
+    const struct model_request request = {
+        .name = cached->dir, .towers = MODEL_BOTH, .offline = true};
+    struct model *model = NULL;
+    struct err ignored; /* also one that cannot be opened is removed */
+    int64_t bytes = 0;
+    if (cached->complete && model_open_named(&model, &request, &ignored) == OK)
+        bytes = model_remove_prepared(model);
+    model_close(model);
+    return bytes;
+}
+
 static enum status remove_one(const struct list *list, const char *name, bool json, struct err *err)
 {
     const struct cached_model *cached = find_to_remove(list, name);
@@ -288,16 +304,17 @@ static enum status remove_one(const struct list *list, const char *name, bool js
     if (!cached)
         return err_set(err, ERR_NOT_FOUND,
                        "%.200s is not in the models folder; `fovea models` lists what is", name);
+    int64_t bytes = cached->bytes + remove_prepared(cached);
     enum status status = cache_remove(cached, err);
     if (status != OK)
         return status;
     if (json)
         return output_json(json_pack("{s:o, s:I}", "removed", output_json_string(cached->name),
-                                     "bytes", (json_int_t)cached->bytes),
+                                     "bytes", (json_int_t)bytes),
                            err);
     output_text("removed ");
     output_name(cached->name);
-    output_format(", %s\n", format_size(size, cached->bytes));
+    output_format(", %s\n", format_size(size, bytes));
     return OK;
 }
 
@@ -316,7 +333,8 @@ static const struct command command_remove = {
     .name = "models remove",
     .summary = "take models off the disk",
     .about = "Removes the folders of these models from the models folder, also what an unfinished "
-             "download left. Libraries that were indexed with them keep their vectors; searching "
+             "download left, and what was packed of them for this processor elsewhere. Libraries "
+             "that were indexed with them keep their vectors; searching "
              "those with words needs the model again.",
     .options = remove_options,
     .examples = remove_examples,

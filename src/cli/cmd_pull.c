@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/model_pull.h"
 #include "cli/output.h"
+#include "cli/report.h"
 
 #include <stdlib.h>
 
@@ -49,7 +50,8 @@ static enum status try_it(const struct model_place *place, bool prepare, struct 
                                       .config = place->config,
                                       .weights = place->weights,
                                       .name = place->name,
-                                      .towers = MODEL_BOTH};
+                                      .towers = MODEL_BOTH,
+                                      .note = report_note};
     const struct session_options both = {.image_batch = 1, .text_batch = 1};
     enum status status = model_open(&model, &how, err);
     if (status == OK && prepare)

@@ -7,7 +7,9 @@
 #include "cli/model_args.h"
 #include "cli/output.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct status_args {
     const char *library;
@@ -97,6 +99,25 @@ static void print_size(int64_t bytes)
     output_format("%.*f %s", unit > 0, size, units[unit]);
 }
 
+/* Several lines may be of one name: which vectors the next search takes, and what the others are.
+ */
+static void print_use(const struct contents *c, size_t i)
+{
+    const struct store_model *model = &c->models[i];
+    struct model_info used = {.image_size = 1};
+    if (c->model_count == 1)
+        return;
+    if (i == 0) { /* the newest use first */
+        output_text(", used last");
+        return;
+    }
+    if (strcmp(model->name, c->models[0].name) != 0)
+        return;
+    snprintf(used.fingerprint, sizeof used.fingerprint, "%s", c->models[0].fingerprint);
+    output_text(model_size_of(&used, model->fingerprint) ? ", from pictures of another size"
+                                                         : ", before its files changed");
+}
+
 static void print_summary(const struct contents *c)
 {
     const struct store_summary *s = &c->summary;
@@ -107,9 +128,11 @@ static void print_summary(const struct contents *c)
     for (size_t i = 0; i < c->model_count; i++) {
         output_text("model ");
         output_name(c->models[i].name);
-        output_format(": %lld of %lld photograph%s, %d dimensions\n",
+        output_format(": %lld of %lld photograph%s, %d dimensions",
                       (long long)c->models[i].embeddings, (long long)s->photos, plural(s->photos),
                       c->models[i].dim);
+        print_use(c, i);
+        output_text("\n");
     }
     output_text("library: ");
     print_size(s->library_bytes);

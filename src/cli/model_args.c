@@ -5,6 +5,7 @@
 #include "cli/model_args.h"
 
 #include "cli/model_pull.h"
+#include "cli/report.h"
 
 static enum status open_place(struct model **out, const struct model_place *place,
                               const struct model_request *request, struct err *err)
@@ -16,7 +17,8 @@ static enum status open_place(struct model **out, const struct model_place *plac
                                           .image_size = request->image_size,
                                           .precision = request->precision,
                                           .towers = request->towers,
-                                          .threads = request->threads};
+                                          .threads = request->threads,
+                                          .note = report_note};
     return model_open(out, &options, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum exit_code exit_code_of(enum status status)
 {
@@ -28,6 +29,21 @@ enum exit_code report_error(const struct err *err)
     return exit_code_of(err->status);
 }
 
+static void make_plain(char *text)
+{
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+}
+
+void report_note(const char *note)
+{
+    char text[ERR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s", note);
+    make_plain(text);
+    fprintf(stderr, "%sfovea: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
+}
+
 void report_warning(const char *format, ...)
 {
     char text[ERR_TEXT_MAX];
@@ -35,8 +51,6 @@ void report_warning(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    make_plain(text);
     fprintf(stderr, "fovea: warning: %s\n", text);
 }

@@ -22,4 +22,8 @@ enum exit_code report_error(const struct err *);
 /* "fovea: warning: …": something went wrong that does not stop the command. */
 void report_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* What is being done that takes long, as a line on stderr. A progress bar that stands there is
+ * drawn again below. */
+void report_note(const char *note);
+
 #endif

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 /* ---- fingerprint ------------------------------------------------------------------------- */
@@ -49,6 +50,11 @@ static XXH128_hash_t hash_config(const struct model_source *source)
                                  config.low64 ^ config.high64);
 }
 
+static void put_hash(char out[33], XXH128_hash_t h)
+{
+    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
 /* own_size: of the pictures, by the config. Vectors of another size are others, and yet of the same
  * model: their fingerprints differ in the last bits alone, by the size (model_size_of()). */
 static void fingerprint(struct model *m, const struct model_source *source, int own_size)
@@ -63,10 +69,10 @@ static void fingerprint(struct model *m, const struct model_source *source, int 
         sample_weights(m->file),
     };
     XXH128_hash_t h = XXH3_128bits(parts, sizeof parts);
+    put_hash(m->weights_id, h);
     if (m->config.vision.image_size != own_size)
         h.low64 ^= (uint64_t)m->config.vision.image_size;
-    snprintf(m->info.fingerprint, sizeof m->info.fingerprint, "%016llx%016llx",
-             (unsigned long long)h.high64, (unsigned long long)h.low64);
+    put_hash(m->info.fingerprint, h);
 }
 
 int model_size_of(const struct model_info *own, const char *fingerprint)
@@ -215,6 +221,15 @@ static void set_info(struct model *m)
     m->info.preprocess = m->config.preprocess;
 }
 
+/* A change of the inode, and not of the content: a file that is moved here counts as new. */
+static enum status open_checkpoint(struct model *m, const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        m->file_since = st.st_ctim;
+    return checkpoint_open(&m->file, path, err);
+}
+
 static enum status open_files(struct model *m, const struct model_options *options, struct err *err)
 {
     struct model_source source;
@@ -231,7 +246,7 @@ static enum status open_files(struct model *m, const struct model_options *optio
             err_prefix(err, "%s", path);
     }
     if (status == OK)
-        status = checkpoint_open(&m->file, str_text(&source.weights_path), err);
+        status = open_checkpoint(m, str_text(&source.weights_path), err);
     if (status == OK) {
         status = check_weights(m, &source, options, err);
         if (status != OK)
@@ -253,6 +268,7 @@ enum status model_open(struct model **out, const struct model_options *options, 
         return err_no_memory(err, "a model", sizeof *m);
     pthread_mutex_init(&m->lock, NULL);
     m->towers = options->towers ? options->towers : MODEL_BOTH;
+    m->note = options->note;
     enum status status = set_name(m, options, err);
     if (status == OK)
         status = tensor_cpu(&m->ops, err);

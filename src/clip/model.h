@@ -34,6 +34,7 @@ struct model_options {
     const char *prepared;     /* folder for prepared weights, "off" for none; NULL: $FOVEA_PREPARED,
                                  else beside the model (prepare.h) */
     int threads;              /* for packing the weights; 0 means all cores */
+    void (*note)(const char *text); /* told in a line before weights are packed for seconds; NULL */
 };
 
 struct model_info {
@@ -60,6 +61,9 @@ const struct model_info *model_info(const struct model *);
  * none, and the fingerprint is another model's. */
 int model_size_of(const struct model_info *own, const char *fingerprint);
 const struct tokenizer *model_tokenizer(const struct model *);
+/* Removes its prepared weights from where they are not beside it; how many bytes. They are made
+ * again when they are needed. */
+int64_t model_remove_prepared(const struct model *);
 
 struct session;
 

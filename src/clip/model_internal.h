@@ -12,15 +12,19 @@
 #include "clip/weights.h"
 
 #include <pthread.h>
+#include <time.h>
 
 struct model {
     struct model_info info;
+    char weights_id[33]; /* info.fingerprint without the image size: what the text tower is of */
     char *name;
-    char *dir, *prepared;     /* of the options; may be NULL */
-    enum model_towers towers; /* that may be used */
+    char *dir, *prepared;           /* of the options; may be NULL */
+    void (*note)(const char *text); /* or NULL */
+    enum model_towers towers;       /* that may be used */
     const struct tensor_ops *ops;
     struct model_config config;
     struct checkpoint *file;     /* stays open for the token table */
+    struct timespec file_since;  /* when the weights file came to be where it is */
     struct tokenizer *tokenizer; /* of MODEL_TEXT */
 
     pthread_mutex_t lock;                        /* guards the loading of what follows */

@@ -182,7 +182,7 @@ static void remove_abandoned(const char *path)
             continue;
         str_clear(&name);
         path_join(&name, str_text(&folder), e->d_name);
-        int file = str_ok(&name) ? open(str_text(&name), O_RDONLY | O_CLOEXEC) : -1;
+        int file = str_ok(&name) ? open(str_text(&name), O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
         if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
             unlink(str_text(&name));
         if (file >= 0)
@@ -194,27 +194,35 @@ static void remove_abandoned(const char *path)
     str_free(&name);
 }
 
+/* A new file beside the one to be, locked for as long as it is being written. */
 static enum status open_temporary(struct packed_writer *w, struct err *err)
 {
-    remove_abandoned(w->path);
+    enum { ATTEMPTS = 100 };
     struct str name = str_new(PATH_BYTES);
-    str_format(&name, "%s.XXXXXX", w->path);
-    w->temporary = str_ok(&name) ? strdup(str_text(&name)) : NULL;
+    struct stat st;
+    remove_abandoned(w->path);
+    for (unsigned i = 0; i < ATTEMPTS && w->file < 0; i++) {
+        str_clear(&name);
+        str_format(&name, "%s.%ld-%u", w->path, (long)getpid(), i);
+        if (!str_ok(&name))
+            break;
+        errno = 0;
+        w->file = open(str_text(&name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (w->file < 0 && errno != EEXIST)
+            break;
+        /* Before it was locked, another writer may have taken it for abandoned. */
+        if (w->file >= 0 && (flock(w->file, LOCK_EX | LOCK_NB) != 0 || fstat(w->file, &st) != 0 ||
+                             st.st_nlink == 0)) {
+            close(w->file);
+            w->file = -1;
+        }
+    }
+    enum status status = OK;
+    if (w->file < 0)
+        status = err_errno(err, errno, "cannot write %s", w->path);
+    else if (!(w->temporary = strdup(str_text(&name))))
+        status = err_no_memory(err, "a file's name", name.size);
     str_free(&name);
-    if (!w->temporary)
-        return err_no_memory(err, "a file's name", 0);
-    w->file = mkostemp(w->temporary, O_CLOEXEC);
-    if (w->file >= 0 && flock(w->file, LOCK_EX | LOCK_NB) == 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        fchmod(w->file, 0666 & ~mask); /* mkstemp is for the owner alone */
-        return OK;
-    }
-    enum status status = err_errno(err, errno, "cannot write %s", w->path);
-    if (w->file < 0) { /* there is nothing to remove */
-        free(w->temporary);
-        w->temporary = NULL;
-    }
     return status;
 }
 

@@ -11,10 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { PATH_BYTES = 1 << 16 };
+enum {
+    PATH_BYTES = 1 << 16,
+    IDENTITY_SAME = 28, /* digits of an identity that do not depend on the size of pictures */
+};
 
 /* ---- what a file is called and holds ----------------------------------------------------- */
 
@@ -29,12 +33,18 @@ static void put_kind(struct str *out, const struct model *m, enum model_towers t
     str_format(out, "%s-%s-", tower_name(tower), precision_names[m->info.precision]);
 }
 
+/* The text tower does not depend on the size of pictures. */
+static const char *identity_of(const struct model *m, enum model_towers tower)
+{
+    return tower == MODEL_TEXT ? m->weights_id : m->info.fingerprint;
+}
+
 static struct packed_key key_of(const struct model *m, enum model_towers tower)
 {
     struct packed_key key;
     struct str text = str_new(1 << 12);
     put_kind(&text, m, tower);
-    str_format(&text, "%s\n%s\n%s", m->info.fingerprint, m->ops->packing(m->info.precision),
+    str_format(&text, "%s\n%s\n%s", identity_of(m, tower), m->ops->packing(m->info.precision),
                m->ops->packing(weights_precision(&m->weights, true)));
     XXH128_hash_t hash = XXH3_128bits(str_text(&text), text.size);
     _Static_assert(sizeof key.bytes == sizeof hash, "a key is such a hash");
@@ -49,7 +59,7 @@ static void put_path(struct str *out, const char *folder, const struct model *m,
     str_clear(out);
     path_join(out, folder, "");
     put_kind(out, m, tower);
-    str_format(out, "%s.weights", m->info.fingerprint);
+    str_format(out, "%s.weights", identity_of(m, tower));
 }
 
 struct tower_size {
@@ -67,11 +77,12 @@ static enum status add_size(void *context, const struct tensor_spec *t)
     return OK;
 }
 
-static bool is_large(const struct model *m, enum model_towers tower)
+/* As the checkpoint has it, at float32. */
+static bool has_bytes(const struct model *m, enum model_towers tower, double bytes)
 {
     struct tower_size size = {.text = tower == MODEL_TEXT};
     return config_each_tensor(&m->config, add_size, &size) == OK &&
-           size.values * sizeof(float) >= PREPARE_FROM_BYTES;
+           size.values * sizeof(float) >= bytes;
 }
 
 /* ---- folders ----------------------------------------------------------------------------- */
@@ -92,7 +103,7 @@ static int folders_of(struct str out[FOLDERS], const struct model *m, enum model
         str_put(&out[count++], named);
         return count;
     }
-    if (!is_large(m, tower))
+    if (!has_bytes(m, tower, PREPARE_FROM_BYTES))
         return 0;
     if (m->dir) {
         path_join(&out[count++], m->dir, "prepared");
@@ -103,21 +114,28 @@ static int folders_of(struct str out[FOLDERS], const struct model *m, enum model
     return count;
 }
 
-/* What the same tower of other weights has left in a model's own folder: the model was replaced.
- * Fingerprints of one model at several image sizes differ in their last digits alone. */
+static bool is_older(const char *path, struct timespec than)
+{
+    struct stat st;
+    return stat(path, &st) == 0 &&
+           (st.st_mtim.tv_sec < than.tv_sec ||
+            (st.st_mtim.tv_sec == than.tv_sec && st.st_mtim.tv_nsec <= than.tv_nsec));
+}
+
+/* What the same tower of other weights has left in a model's own folder: the model was replaced, if
+ * its weights are newer than that; else they lie beside other weights. */
 static void remove_stale(const char *folder, const struct model *m, enum model_towers tower)
 {
-    enum { SAME = 28 };
     struct str kind = str_new(PATH_BYTES), path = str_new(PATH_BYTES);
     DIR *d = opendir(folder);
     put_kind(&kind, m, tower);
     for (const struct dirent *e; d && str_ok(&kind) && (e = readdir(d));) {
         if (strncmp(e->d_name, str_text(&kind), kind.size) != 0 ||
-            strncmp(e->d_name + kind.size, m->info.fingerprint, SAME) == 0)
+            strncmp(e->d_name + kind.size, m->weights_id, IDENTITY_SAME) == 0)
             continue;
         str_clear(&path);
         path_join(&path, folder, e->d_name);
-        if (str_ok(&path))
+        if (str_ok(&path) && is_older(str_text(&path), m->file_since))
             unlink(str_text(&path));
     }
     if (d)
@@ -164,6 +182,17 @@ static enum status make(struct packed **out, const char *path, const struct mode
     return status;
 }
 
+/* A person who waits for seconds wants to know for what. */
+static void tell(const struct model *m, enum model_towers tower)
+{
+    char text[512];
+    if (!m->note || !has_bytes(m, tower, PREPARE_TELL_FROM_BYTES))
+        return;
+    snprintf(text, sizeof text, "packing the %s tower of %.400s for this processor",
+             tower_name(tower), m->name);
+    m->note(text);
+}
+
 enum status prepare_tower(struct packed **out, const struct model *m, enum model_towers tower,
                           struct err *err)
 {
@@ -179,6 +208,8 @@ enum status prepare_tower(struct packed **out, const struct model *m, enum model
         if (str_ok(&path))
             status = packed_open(out, str_text(&path), &key, m->weights.threads, &why);
     }
+    if (status != OK)
+        tell(m, tower);
     for (int i = 0; i < count && status != OK; i++) {
         put_path(&path, str_text(&folder[i]), m, tower);
         if (str_ok(&path))
@@ -192,4 +223,44 @@ enum status prepare_tower(struct packed **out, const struct model *m, enum model
         str_free(&folder[i]);
     str_free(&path);
     return status;
+}
+
+/* ---- removing ---------------------------------------------------------------------------- */
+
+/* Of every tower, precision and image size, what unfinished runs have left included. */
+static int64_t remove_files(const char *folder, const char *identity)
+{
+    struct str path = str_new(PATH_BYTES);
+    int64_t bytes = 0;
+    DIR *d = opendir(folder);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        const char *dash = strrchr(e->d_name, '-');
+        if (!dash || strncmp(dash + 1, identity, IDENTITY_SAME) != 0)
+            continue;
+        str_clear(&path);
+        path_join(&path, folder, e->d_name);
+        if (str_ok(&path) && lstat(str_text(&path), &st) == 0 && unlink(str_text(&path)) == 0)
+            bytes += (int64_t)st.st_size;
+    }
+    if (d)
+        closedir(d);
+    str_free(&path);
+    return bytes;
+}
+
+int64_t model_remove_prepared(const struct model *m)
+{
+    int64_t bytes = 0;
+    for (unsigned tower = MODEL_IMAGE; tower <= MODEL_TEXT; tower++) {
+        struct str folder[FOLDERS] = {str_new(PATH_BYTES), str_new(PATH_BYTES)};
+        bool beside;
+        int count = folders_of(folder, m, (enum model_towers)tower, &beside);
+        for (int i = beside; i < count; i++)
+            if (str_ok(&folder[i]))
+                bytes += remove_files(str_text(&folder[i]), m->weights_id);
+        for (int i = 0; i < FOLDERS; i++)
+            str_free(&folder[i]);
+    }
+    return bytes;
 }

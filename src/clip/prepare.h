@@ -17,7 +17,7 @@
 
 #include "clip/model_internal.h"
 
-enum { PREPARE_FROM_BYTES = 32 << 20 };
+enum { PREPARE_FROM_BYTES = 32 << 20, PREPARE_TELL_FROM_BYTES = 400 << 20 };
 
 /* tower: MODEL_IMAGE or MODEL_TEXT. Uses as many threads as m->weights has. */
 MUST_USE enum status prepare_tower(struct packed **out, const struct model *m,

@@ -314,6 +314,8 @@ static void set_up(struct http *h, const struct http_request *r, const char *url
         curl_easy_setopt(c, CURLOPT_CAINFO, certificates);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->curl_text);
+    /* A proxy's answer to CONNECT describes no file. */
+    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, sink->x);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);

@@ -363,6 +363,11 @@ static enum status place_of_weights(struct model_place *out, const char *arch_na
     if (status != OK)
         return status;
     char *real = realpath(path, NULL);
+    if (!real && errno == ENOENT)
+        return err_set(err, ERR_NOT_FOUND,
+                       "there is no weights file %s: beside an architecture the model is a weights "
+                       "file, or a folder with one",
+                       path);
     if (!real)
         return err_errno(err, errno, "cannot open the model's weights %s", path);
     bool failed = false, whole_dir = is_dir(real);
@@ -410,9 +415,9 @@ static enum status not_a_model(const char *name, struct err *err)
         return err_errno(err, errno, "cannot read the model folder %s", name);
     if (is_dir(name))
         return err_set(err, ERR_NOT_FOUND,
-                       "%s is not a model folder: it has no " MODEL_CONFIG_NAME
-                       " (a model folder holds that and " WEIGHTS_NAME
-                       "; a folder with weights alone needs --arch)",
+                       "%s is not a model folder: it has neither " MODEL_CONFIG_NAME
+                       " nor Transformers' config.json (a folder with weights alone needs "
+                       "--arch)",
                        name);
     if (strchr(name, '/'))
         return err_set(err, ERR_NOT_FOUND, "there is no model folder %s", name);

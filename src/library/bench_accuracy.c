@@ -118,7 +118,7 @@ static void compare(double *least, double *mean, const float *a, const float *b,
     *mean = 0;
     for (size_t i = 0; i < count; i++) {
         double c = cosine(a + i * dim, b + i * dim, dim);
-        *least = fmin(*least, c);
+        *least = isnan(*least) || *least <= c ? *least : c; /* a NaN is not passed over */
         *mean += c / (double)count;
     }
 }

@@ -96,9 +96,9 @@ cp model/open_clip_model.safetensors only-weights
 cp model/open_clip_config.json crossed
 cp other/open_clip_model.safetensors crossed
 expect_fail 1 "there is no model folder ./nowhere" embed -t x --model ./nowhere
-expect_fail 1 "it has no open_clip_config.json" embed -t x --model empty
+expect_fail 1 "it has neither open_clip_config.json nor" embed -t x --model empty
 expect_fail 1 "has neither open_clip_model.safetensors nor" embed -t x --model only-config
-expect_fail 1 "it has no open_clip_config.json" embed -t x --model only-weights
+expect_fail 1 "it has neither open_clip_config.json nor" embed -t x --model only-weights
 expect_fail 1 "these are not the weights of this config" embed -t x --model crossed
 expect_fail 2 "is a file: say of which architecture" embed -t x --model model/open_clip_config.json
 expect_fail 1 "the library has no vectors of the model" search x --model other

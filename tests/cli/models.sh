@@ -177,10 +177,20 @@ run embed --text sea --model served/org/repo/open_clip_model.safetensors --arch 
 expect_code 1
 expect_one_line "these are not the weights of this config"
 
-# Away again.
-run models remove ViT-H-14/dfn5b hf-hub:org/repo
+# Away again, also what was packed of it elsewhere than beside it; the folder's other files stay.
+mkdir packed
+echo mine >packed/mine-0
+FOVEA_PREPARED="$scratch/packed" run embed --text sea --model ViT-H-14/dfn5b --offline
 expect_code 0
-[ "$(wc -l <out)" -eq 2 ] || fail "expected two lines"
+FOVEA_PREPARED="$scratch/packed" run embed --text sea --model ViT-H-14/dfn5b --image-size 84
+expect_code 0 # texts are the same at any size of pictures
+[ "$(find packed -name 'text-*.weights' | wc -l)" -eq 1 ] || fail "expected one file of the text tower"
+FOVEA_PREPARED="$scratch/packed" run models remove ViT-H-14/dfn5b
+expect_code 0
+[ "$(ls packed)" = mine-0 ] || fail "prepared weights were not removed: $(ls packed)"
+run models remove hf-hub:org/repo
+expect_code 0
+expect_in out "removed hf-hub:org/repo, "
 for left in cache/fovea/models/*; do [ ! -e "$left" ] || fail "$left was not removed"; done
 run models remove ViT-H-14/dfn5b
 expect_code 1

@@ -279,6 +279,50 @@ static void test_model(const char *dir, const char *prepared)
     check(same(&plain, &got), "where nothing can be written, from memory");
 }
 
+static void open_beside(const char *dir, const char *weights)
+{
+    struct model *model;
+    struct session *s;
+    struct err err;
+    const struct model_options options = {
+        .dir = dir, .weights = weights, .precision = PRECISION_F32, .towers = MODEL_TEXT};
+    const struct session_options session = {.threads = 1, .text_batch = 1};
+    must(model_open(&model, &options, &err), &err);
+    must(session_open(&s, model, &session, &err), &err);
+    session_close(s);
+    model_close(model);
+}
+
+/* Two weights files in one folder keep what was prepared of each; what is left of one that was
+ * replaced goes. The text tower is just large enough to be prepared without being told. */
+static void test_beside(const char *dir)
+{
+    static const char config[] =
+        "{\"model_cfg\":{\"embed_dim\":16,\"vision_cfg\":{\"image_size\":28,\"patch_size\":14,"
+        "\"width\":16,\"head_width\":16,\"layers\":1},\"text_cfg\":{\"context_length\":77,"
+        "\"vocab_size\":49408,\"width\":176,\"heads\":2,\"layers\":1}}}";
+    char path[1200], first[1200], second[1200], prepared[1200];
+    struct err err;
+    snprintf(path, sizeof path, "%s/config", dir);
+    must(file_write(path, config, strlen(config), &err), &err);
+    write_model(path, dir);
+    snprintf(path, sizeof path, "%s/open_clip_model.safetensors", dir);
+    snprintf(first, sizeof first, "%s/first.safetensors", dir);
+    snprintf(second, sizeof second, "%s/second.safetensors", dir);
+    snprintf(prepared, sizeof prepared, "%s/prepared", dir);
+    rewrite_weights(path, first, &(struct rewrite){"", "", "F32", false, 0});
+    rewrite_weights(path, second, &(struct rewrite){"", "", "F32", false, 1});
+    unsetenv("FOVEA_PREPARED");
+    open_beside(dir, first);
+    check(files_in(prepared) == 1, "a file beside the model");
+    open_beside(dir, second);
+    open_beside(dir, first);
+    check(files_in(prepared) == 2, "one for each of two weights files in a folder");
+    rewrite_weights(path, first, &(struct rewrite){"", "", "F32", false, 2});
+    open_beside(dir, first);
+    check(files_in(prepared) == 1, "and none of weights that were there before the newest");
+}
+
 /* ---- processes ----------------------------------------------------------------------------- */
 
 /* This program again, as a process that encodes once: OpenMP does not survive a fork(). */
@@ -335,7 +379,7 @@ static int encode_once(const char *dir, const char *prepared)
 
 int main(int argc, char **argv)
 {
-    char dir[1024], prepared[1100], files[1100], config[1200];
+    char dir[1024], prepared[1100], files[1100], beside[1100], config[1200];
     struct err err;
     if (argc == 4 && strcmp(argv[1], "--encode") == 0)
         return encode_once(argv[2], argv[3]);
@@ -349,10 +393,13 @@ int main(int argc, char **argv)
     snprintf(config, sizeof config, "%s/open_clip_config.json", argv[1]);
     snprintf(prepared, sizeof prepared, "%s/prepared", dir);
     snprintf(files, sizeof files, "%s/files", dir);
+    snprintf(beside, sizeof beside, "%s/beside", dir);
     must(dir_make(files, &err), &err);
+    must(dir_make(beside, &err), &err);
     test_file(files);
     write_model(config, dir);
     test_model(dir, prepared);
+    test_beside(beside);
     test_at_once("/proc/self/exe", dir, prepared);
     test_killed("/proc/self/exe", dir, prepared);
     remove_folder(dir);

@@ -76,6 +76,41 @@ static void test_many_jobs(void **state)
     team_close(team);
 }
 
+struct small_job {
+    int count;
+    atomic_int times[32];
+    atomic_int *wrong;
+};
+
+static void small_work(void *context, int item, int lane)
+{
+    struct small_job *job = context;
+    if (item >= job->count || atomic_fetch_add(&job->times[item], 1) != 0)
+        atomic_store(job->wrong, 1);
+}
+
+/* Jobs of other sizes one right after the other, two of them in turn: a thread that comes late to
+ * one finds the next one in the making, and may take nothing of it. */
+static void test_late_threads(void **state)
+{
+    enum { JOBS = 500000 };
+    for (int threads = 2; threads <= LANES; threads *= 2) {
+        struct team *team;
+        struct err err;
+        atomic_int wrong = 0;
+        struct small_job jobs[2] = {{.wrong = &wrong}, {.wrong = &wrong}};
+        assert_int_equal(team_open(&team, threads, &err), OK);
+        for (int i = 0; i < JOBS && !wrong; i++) {
+            struct small_job *job = &jobs[i % 2];
+            memset(job->times, 0, sizeof job->times);
+            job->count = 2 + (int)(i * 7LL % 31);
+            team_run(team, job->count, small_work, job);
+        }
+        team_close(team);
+        assert_int_equal(wrong, 0);
+    }
+}
+
 static void test_comes_and_goes(void **state)
 {
     for (int i = 0; i < 200; i++) {
@@ -93,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_items),
         cmocka_unit_test(test_many_jobs),
+        cmocka_unit_test(test_late_threads),
         cmocka_unit_test(test_comes_and_goes),
     };
     return cmocka_run_group_tests_name("team", tests, NULL, NULL);
