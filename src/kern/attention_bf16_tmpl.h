@@ -31,7 +31,7 @@ static void pack_pair_keys(float *panel, const struct attention_head_bf16 *head,
     const size_t pairs = (size_t)head->head_width / 2, last = (size_t)head->keys - 1;
     const float *row[4];
     for (size_t t = 0; t < 4; t++)
-        row[t] = (const float *)(head->k + (first + t < last ? first + t : last) * head->kv_stride);
+        row[t] = (const void *)(head->k + (first + t < last ? first + t : last) * head->kv_stride);
     for (size_t d = 0; d < pairs; d += VEC) {
         vec v[4];
         UNROLL
@@ -104,7 +104,7 @@ static float weigh_row(float *row, size_t seen, size_t depth)
 {
     const size_t whole = seen / VEC * VEC, end = (depth + 1) / 2 * 2;
     const vec largest = vec_set1(row_maximum(row, seen));
-    uint16_t *to = (uint16_t *)row;
+    uint16_t *to = (void *)row;
     vec sum = vec_set1(0);
     for (size_t i = 0; i < whole; i += VEC) {
         vec e = exp_negative(vec_sub(vec_load(row + i), largest));

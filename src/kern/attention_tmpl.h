@@ -47,8 +47,8 @@ INLINE void product_end(const struct product *p, size_t row, size_t column, vec 
 #define TILE_LEFT vec
 #define TILE_RIGHT vec
 #define TILE_SUM vec
-#define TILE_SET1(p) vec_set1(*(const float *)(p))
-#define TILE_LOAD(p) vec_load((const float *)(p))
+#define TILE_SET1(p) vec_set1(*(const float *)(const void *)(p))
+#define TILE_LOAD(p) vec_load((const void *)(p))
 #define TILE_DOT(left, right, sum) vec_fma(left, right, sum)
 #define TILE_BEGIN product_begin
 #define TILE_END product_end

@@ -166,8 +166,8 @@ static enum status measure_data_open(struct measure_data *d, const struct onednn
     memset(d->bytes, 0x3b, weights + x);
     memset(d->bytes + weights + x, 0, bias + y);
     d->x = d->bytes + weights;
-    d->bias = (float *)(d->bytes + weights + x);
-    d->y = (float *)(d->bytes + weights + x + bias);
+    d->bias = (void *)(d->bytes + weights + x);
+    d->y = (void *)(d->bytes + weights + x + bias);
     return OK;
 }
 

@@ -183,7 +183,7 @@ enum status linear_open(struct linear **out, const struct linear_tools *tools, c
         bool bytes8 = shape->precision == PRECISION_INT8;
         const float *next = l->bias + columns;
         l->dot.scales = bytes8 ? next : NULL;
-        l->dot.sums = bytes8 ? (const int32_t *)(next + columns) : NULL;
+        l->dot.sums = bytes8 ? (const void *)(next + columns) : NULL;
         l->dot.weights = l->packed + bytes - (size_t)l->dot.panels * l->dot.panel_bytes;
     }
     *out = l;

@@ -78,7 +78,7 @@ static enum status pack_panel(const struct packing_job *job, int panel, float *p
 {
     const struct f32_packing *p = job->context;
     const struct linear *l = &p->layer;
-    float *bias = (float *)p->packed, column[PANEL_MAX];
+    float *bias = (void *)p->packed, column[PANEL_MAX];
     bool last = panel == l->f32.panels - 1;
     int first = panel * l->f32.width;
     linear_gather(plain, bias + first, column, job->source, first,
