@@ -39,12 +39,16 @@ static const char *identity_of(const struct model *m, enum model_towers tower)
     return tower == MODEL_TEXT ? m->weights_id : m->info.fingerprint;
 }
 
+/* TOWER_VERSION: of what the towers ask for and in which order (vision.c, text.c, transformer.c);
+ * raise it when that changes. */
 static struct packed_key key_of(const struct model *m, enum model_towers tower)
 {
+    enum { TOWER_VERSION = 2 };
     struct packed_key key;
     struct str text = str_new(1 << 12);
     put_kind(&text, m, tower);
-    str_format(&text, "%s\n%s\n%s", identity_of(m, tower), m->ops->packing(m->info.precision),
+    str_format(&text, "%d\n%s\n%s\n%s", TOWER_VERSION, identity_of(m, tower),
+               m->ops->packing(m->info.precision),
                m->ops->packing(weights_precision(&m->weights, true)));
     XXH128_hash_t hash = XXH3_128bits(str_text(&text), text.size);
     _Static_assert(sizeof key.bytes == sizeof hash, "a key is such a hash");

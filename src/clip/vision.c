@@ -26,7 +26,7 @@ enum status vision_load(struct vision *out, struct weights *w, const struct mode
     const struct transformer_config *t = &c->vision.transformer;
     const struct transformer_options options = {
         .tower = "visual.", .causal = false, .pools = c->vision.pool == VISION_POOL_TOKEN};
-    const struct weights_linear conv1 = {.weight = "visual.conv1.weight", .sensitive = true};
+    const struct weights_linear conv1 = {.weight = "visual.conv1.weight"};
     const struct weights_linear proj = {
         .weight = "visual.proj", .transposed = true, .sensitive = true};
     const struct weights_norm ln_pre = {"visual.ln_pre", t->width, t->norm_eps, .folded = false};
@@ -115,7 +115,7 @@ static enum status embed(const struct vision *v, struct runner *runner,
     int patch = 3 * v->config.patch_size * v->config.patch_size;
     const struct linear_call convolve = {
         .y = rows_of_floats(s->h, width),
-        .x = rows_view(s->wide, v->element, (size_t)n * (size_t)cells, patch),
+        .x = rows_view(s->wide, v->transformer.element, (size_t)n * (size_t)cells, patch),
         .rows = n * cells,
     };
     ops->patches(runner, &convolve.x, pixels, n, &v->grid);

@@ -10,7 +10,7 @@
 struct vision {
     struct vision_config config;
     int embed_dim;        /* D */
-    enum element element; /* what goes into conv1 and proj */
+    enum element element; /* what goes into proj; into conv1 what goes into the blocks */
     struct patch_grid grid;
     struct transformer transformer;
     struct linear *conv1; /* 3*P*P → W, no bias */

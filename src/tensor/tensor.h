@@ -147,8 +147,7 @@ struct tensor_ops {
     void (*layernorm)(struct runner *, const struct rows *y, const float *x, int rows,
                       const struct norm *);
     void (*attention)(struct runner *, const struct attention_call *);
-    /* pixels: [n, S, S, 3] 8-bit → out: [n*G*G, 3*P*P], F32 or BF16, normalised, channels
-     * outermost. */
+    /* pixels: [n, S, S, 3] 8-bit → out: [n*G*G, 3*P*P], normalised, channels outermost. */
     void (*patches)(struct runner *, const struct rows *out, const uint8_t *pixels, int n,
                     const struct patch_grid *);
     /* patches: [n, cells, width] → x: [n, 1 + cells, width]: the class token in front, positions
