@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../failing_alloc.h"
 #include "clip/checkpoint.h"
 #include "clip/hf_layout.h"
 #include "clip/positions.h"
@@ -21,37 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { NEVER = -1 };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static int until_failure = NEVER; /* this many allocations succeed, the next one fails */
-
-static bool fails(void)
-{
-    return until_failure != NEVER && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 static char path[64];
 

@@ -11,42 +11,14 @@
 
 #include <cmocka.h>
 
+#include "../failing_alloc.h"
 #include "clip/tokenizer.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTEXT = 77, NEVER = -1 };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static int until_failure = NEVER; /* this many allocations succeed, the next one fails */
-
-static bool fails(void)
-{
-    return until_failure != NEVER && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+enum { CONTEXT = 77 };
 
 /* Takes every way that allocates: mojibake as a whole and in stretches, references, widths, marks
  * out of order, a word too long for the stack. */
