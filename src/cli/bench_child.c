@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "library/tree.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +22,19 @@
 #include <unistd.h>
 
 /* FIXED_ARGUMENTS: the most of an index run beside the photographs: 16, and the picture. */
-enum { SEARCHES = 5, FIXED_ARGUMENTS = 17, LINE_MAX_BYTES = 200 };
+enum {
+    SEARCHES = 5,
+    FIXED_ARGUMENTS = 17,
+    LINE_MAX_BYTES = 200,
+    PATH_BYTES = 4096,
+    INTERRUPTED = 130
+};
 
 struct work {
     const struct bench_child_options *options;
     char program[4096]; /* this one's file */
-    char dir[64];       /* temporary */
-    char library[96], picture[96], complaints[96];
+    struct str dir;     /* temporary; empty before it is made */
+    char library[PATH_BYTES], picture[PATH_BYTES], complaints[PATH_BYTES];
     char image_size[16], threads[16];
     const char **arguments; /* [FIXED_ARGUMENTS + paths + 1] */
     int count;
@@ -114,6 +122,9 @@ static enum status run_child(const struct work *w, struct ended *out, struct err
             return err_errno(err, errno, "cannot wait for %s", w->program);
     out->seconds = clock_seconds() - start;
     out->peak_bytes = (double)usage.ru_maxrss * 1024; /* Linux counts in KiB */
+    if ((WIFEXITED(how) && WEXITSTATUS(how) == INTERRUPTED) ||
+        (WIFSIGNALED(how) && (WTERMSIG(how) == SIGINT || WTERMSIG(how) == SIGTERM)))
+        return err_set(err, ERR_CANCELLED, "stopped; the temporary library has been removed");
     return WIFEXITED(how) && WEXITSTATUS(how) == 0 ? OK : say_why(w, how, err);
 }
 
@@ -178,34 +189,29 @@ static enum status open_work(struct work *w, struct err *err)
     if (length <= 0)
         return err_set(err, ERR_UNSUPPORTED, "this system does not tell a program its own file");
     w->program[length] = '\0';
-    strcpy(w->dir, "/tmp/fovea-bench-XXXXXX");
-    if (!mkdtemp(w->dir)) {
-        w->dir[0] = '\0';
-        return err_set(err, ERR_IO, "cannot make a temporary folder in /tmp");
-    }
-    snprintf(w->library, sizeof w->library, "%s/library.db", w->dir);
-    snprintf(w->picture, sizeof w->picture, "%s/picture.bmp", w->dir);
-    snprintf(w->complaints, sizeof w->complaints, "%s/stderr", w->dir);
+    enum status status = tree_make(&w->dir, "fovea-bench", err);
+    if (status != OK)
+        return status;
+    const char *dir = str_text(&w->dir);
+    snprintf(w->library, sizeof w->library, "%s/library.db", dir);
+    snprintf(w->picture, sizeof w->picture, "%s/picture.bmp", dir);
+    snprintf(w->complaints, sizeof w->complaints, "%s/stderr", dir);
     return put_picture(w, err);
 }
 
-static void close_work(struct work *w)
+static enum status close_work(struct work *w, struct err *err)
 {
-    static const char *const names[] = {"library.db",      "library.db-wal", "library.db-shm",
-                                        "library.db.lock", "picture.bmp",    "stderr"};
-    for (size_t i = 0; w->dir[0] && i < sizeof names / sizeof *names; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s/%s", w->dir, names[i]);
-        unlink(path);
-    }
-    if (w->dir[0])
-        rmdir(w->dir);
+    enum status status = w->dir.size > 0 ? tree_remove(str_text(&w->dir), err) : OK;
+    str_free(&w->dir);
+    free(w->arguments);
+    return status;
 }
 
 enum status bench_children_run(const struct bench_child_options *options,
                                struct bench_children *out, struct err *err)
 {
-    struct work work = {.options = options};
+    struct work work = {.options = options, .dir = str_new(PATH_BYTES - 32)};
+    struct err ignored;
     *out = (struct bench_children){0};
     work.capacity = FIXED_ARGUMENTS + options->count;
     work.arguments = calloc(work.capacity + 1, sizeof *work.arguments);
@@ -216,7 +222,7 @@ enum status bench_children_run(const struct bench_child_options *options,
         status = run_index(&work, out, err);
     if (status == OK)
         status = run_searches(&work, out, err);
-    close_work(&work);
-    free(work.arguments);
+    if (close_work(&work, &ignored) != OK && status == OK)
+        status = err_set(err, ignored.status, "%s", ignored.text);
     return status;
 }

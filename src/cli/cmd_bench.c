@@ -17,6 +17,8 @@
 #include "image/image.h"
 #include "library/sample.h"
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +112,20 @@ static const struct example examples[] = {
     {NULL, NULL},
 };
 
+/* Set by Ctrl-C, so that temporary folders are removed. A second one ends the process at once. */
+static atomic_bool cancelled;
+
+static void on_interrupt(int number)
+{
+    atomic_store(&cancelled, true);
+    signal(number, SIG_DFL);
+}
+
+static enum status check_cancelled(struct err *err)
+{
+    return atomic_load(&cancelled) ? err_set(err, ERR_CANCELLED, "stopped") : OK;
+}
+
 struct work {
     const struct bench_args *args;
     const char **roots; /* [args->roots.count] */
@@ -162,7 +178,9 @@ static enum status run_children(struct work *w, struct bench_run *run, struct er
                                             .threads = w->args->threads,
                                             .paths = w->sample.paths,
                                             .count = w->sample.count};
-    enum status status = bench_children_run(&how, &run->children, err);
+    enum status status = check_cancelled(err);
+    if (status == OK)
+        status = bench_children_run(&how, &run->children, err);
     run->has_children = status == OK;
     return status == ERR_UNSUPPORTED ? OK : status;
 }
@@ -170,12 +188,14 @@ static enum status run_children(struct work *w, struct bench_run *run, struct er
 static enum status measure_index(struct work *w, const struct model *model, struct bench_run *run,
                                  struct err *err)
 {
-    const struct bench_index_options how = {
-        .threads = w->args->threads, .batch = w->args->batch, .rounds = w->args->rounds};
-    enum status status = OK;
-    if (!w->loaded)
+    const struct bench_index_options how = {.threads = w->args->threads,
+                                            .batch = w->args->batch,
+                                            .rounds = w->args->rounds,
+                                            .cancel = &cancelled};
+    enum status status = check_cancelled(err);
+    if (status == OK && !w->loaded)
         status = sample_load(&w->sample, &model_info(model)->preprocess, w->results.threads, err);
-    w->loaded = true;
+    w->loaded = status == OK;
     if (status == OK)
         status = bench_index(model, &w->sample, &how, &run->index, err);
     run->has_index = status == OK;
@@ -186,7 +206,9 @@ static enum status measure(struct work *w, struct bench_run *run, struct err *er
 {
     const struct bench_args *args = w->args;
     struct model *model = NULL;
-    enum status status = open_model(args, run->precision, &model, err);
+    enum status status = check_cancelled(err);
+    if (status == OK)
+        status = open_model(args, run->precision, &model, err);
     if (status == OK)
         status = keep_name(w, model, err);
     if (status == OK) {
@@ -309,6 +331,8 @@ static enum status run(const void *arguments, struct err *err)
 {
     struct work work = {.args = arguments};
     enum status status = check(work.args, err);
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
     if (status == OK)
         status = operands_texts(&work.args->roots, &work.roots, err);
     if (status == OK)

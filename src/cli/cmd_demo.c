@@ -159,15 +159,15 @@ static void say_command(const struct work *work, const char *format, ...)
 
 static enum status choose_dir(struct work *work, struct err *err)
 {
-    const char *temporary = getenv("TMPDIR");
+    enum status status = OK;
     if (work->args->out) {
         str_put(&work->dir, work->args->out);
     } else {
-        path_join(&work->dir, temporary && *temporary ? temporary : "/tmp", "fovea-demo.XXXXXX");
-        if (str_ok(&work->dir) && !mkdtemp(work->dir.data))
-            return err_errno(err, errno, "cannot make the folder %s", str_text(&work->dir));
-        work->temporary = str_ok(&work->dir);
+        status = tree_make(&work->dir, "fovea-demo", err);
+        work->temporary = status == OK;
     }
+    if (status != OK)
+        return status;
     path_join(&work->pictures, str_text(&work->dir), "pictures");
     path_join(&work->library, str_text(&work->dir), "library.db");
     return str_ok(&work->dir) && str_ok(&work->pictures) && str_ok(&work->library)

@@ -10,25 +10,26 @@
 #include "library/index.h"
 #include "library/picture.h"
 #include "library/pipeline.h"
+#include "library/tree.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { ROUNDS_MAX = 100 };
+enum { ROUNDS_MAX = 100, PATH_BYTES = 4096 };
 
 struct bench {
     const struct model *model;
     const struct sample *sample;
     struct bench_index *out;
+    const atomic_bool *cancel;
     uint8_t *squares; /* [photos, S, S, 3], of the decoding that is being measured */
     atomic_size_t next;
     atomic_bool failed;
     struct session *sessions[CREW_MAX];
     float *vectors; /* [threads, batch, D] */
-    char dir[64];   /* temporary; "" before it is made */
+    struct str dir; /* temporary; empty before it is made */
     int libraries;  /* made in it so far */
     double exact[ROUNDS_MAX], fast[ROUNDS_MAX], decode[ROUNDS_MAX]; /* ratios, by round */
 };
@@ -65,23 +66,31 @@ static enum status measure_network(struct bench *b, double *seconds, struct err 
     return status;
 }
 
+static enum status check_cancelled(const struct bench *b, struct err *err)
+{
+    if (!b->cancel || !atomic_load(b->cancel))
+        return OK;
+    return err_set(err, ERR_CANCELLED, "stopped; the temporary library has been removed");
+}
+
 static enum status measure_index(struct bench *b, bool fast, double *seconds, struct err *err)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/library%d.db", b->dir, b->libraries++);
+    char path[PATH_BYTES + 32];
+    snprintf(path, sizeof path, "%s/library%d.db", str_text(&b->dir), b->libraries++);
     struct store *store = NULL;
     struct index_report report = {0};
     const struct index_options how = {.roots = b->sample->paths,
                                       .root_count = b->sample->count,
                                       .threads = b->out->threads,
                                       .batch = b->out->batch,
-                                      .fast_decode = fast};
+                                      .fast_decode = fast,
+                                      .cancel = b->cancel};
     enum status status = store_open(&store, path, STORE_WRITE, err);
     if (status == OK)
         status = index_run(store, b->model, &how, &report, err);
     store_close(store);
     *seconds = report.seconds;
-    return status;
+    return status == OK ? check_cancelled(b, err) : status;
 }
 
 /* Decoding and indexing one way; *ratio against the network's seconds. */
@@ -91,6 +100,8 @@ static enum status measure_way(struct bench *b, struct bench_way *way, bool fast
     double index = 0;
     enum status status = sample_decode(b->sample, fast ? PICTURE_FAST_MARGIN : 0, b->out->threads,
                                        b->squares, decode, err);
+    if (status == OK)
+        status = check_cancelled(b, err);
     if (status == OK)
         status = measure_index(b, fast, &index, err);
     if (status != OK)
@@ -118,8 +129,10 @@ static enum status run_rounds(struct bench *b, struct err *err)
     struct bench_index *out = b->out;
     enum status status = OK;
     for (int i = 0; status == OK && i < out->rounds; i++) {
-        double network, exact = 0, fast = 0;
-        status = measure_network(b, &network, err);
+        double network = 0, exact = 0, fast = 0;
+        status = check_cancelled(b, err);
+        if (status == OK)
+            status = measure_network(b, &network, err);
         if (status == OK)
             status = measure_way(b, &out->exact, false, network, &exact, &b->exact[i], err);
         if (status == OK)
@@ -134,33 +147,18 @@ static enum status run_rounds(struct bench *b, struct err *err)
     return OK;
 }
 
-static void remove_dir(const struct bench *b)
-{
-    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
-    for (int n = 0; n < b->libraries; n++)
-        for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-            char path[160];
-            snprintf(path, sizeof path, "%s/library%d.db%s", b->dir, n, endings[i]);
-            unlink(path);
-        }
-    rmdir(b->dir);
-}
-
 static enum status open_bench(struct bench *b, struct err *err)
 {
     size_t threads = (size_t)b->out->threads, batch = (size_t)b->out->batch;
     size_t dim = (size_t)model_info(b->model)->embed_dim;
-    strcpy(b->dir, "/tmp/fovea-bench-XXXXXX");
-    if (!mkdtemp(b->dir)) {
-        b->dir[0] = '\0';
-        return err_set(err, ERR_IO, "cannot make a temporary folder in /tmp");
-    }
+    enum status status = tree_make(&b->dir, "fovea-bench", err);
+    if (status != OK)
+        return status;
     b->squares = malloc(b->sample->count * b->sample->square_bytes);
     b->vectors = calloc(threads * batch, dim * sizeof *b->vectors);
     if (!b->squares || !b->vectors)
         return err_no_memory(err, "pictures", b->sample->count * b->sample->square_bytes);
     const struct session_options one = {.threads = 1, .image_batch = b->out->batch};
-    enum status status = OK;
     for (size_t i = 0; status == OK && i < threads; i++)
         status = session_open(&b->sessions[i], b->model, &one, err);
     return status;
@@ -182,12 +180,18 @@ enum status bench_index(const struct model *model, const struct sample *sample,
                                 .rounds = limited(options->rounds, ROUNDS_MAX)};
     if (out->batch == 0)
         out->batch = pipeline_default_batch(model_info(model), threads, sample->count);
-    struct bench b = {.model = model, .sample = sample, .out = out};
+    struct bench b = {.model = model,
+                      .sample = sample,
+                      .out = out,
+                      .cancel = options->cancel,
+                      .dir = str_new(PATH_BYTES)};
     enum status status = open_bench(&b, err);
     if (status == OK)
         status = run_rounds(&b, err);
-    if (b.dir[0])
-        remove_dir(&b);
+    struct err ignored;
+    if (b.dir.size > 0 && tree_remove(str_text(&b.dir), &ignored) != OK && status == OK)
+        status = err_set(err, ignored.status, "%s", ignored.text);
+    str_free(&b.dir);
     for (int i = 0; i < threads; i++)
         session_close(b.sessions[i]);
     free(b.vectors);

@@ -11,12 +11,14 @@
 #include "clip/model.h"
 #include "library/sample.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 struct bench_index_options {
     int threads; /* 0: one per core */
     int batch;   /* 0: what an index run chooses */
     int rounds;
+    const atomic_bool *cancel; /* looked at between measurements, and by each index run; or NULL */
 };
 
 /* Of one way to decode. Seconds are of the fastest round. */
@@ -35,7 +37,8 @@ struct bench_index {
     double decode_ratio; /* exact decoding : fast decoding, the median over the rounds */
 };
 
-/* The libraries it makes lie in a temporary folder and are removed. */
+/* The libraries it makes lie in a temporary folder and are removed. ERR_CANCELLED after `cancel`.
+ */
 MUST_USE enum status bench_index(const struct model *, const struct sample *,
                                  const struct bench_index_options *, struct bench_index *out,
                                  struct err *err);

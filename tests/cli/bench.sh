@@ -103,4 +103,20 @@ run index --library l.db --decode fast pictures
 expect_code 0
 expect_in out "$total new"
 
+# Ctrl-C leaves nothing behind, wherever it comes. (A shell starts what is in the background with
+# SIGINT ignored; SIGTERM does the same here.)
+mkdir temporary
+for wait in 0.1 0.5 1.5; do
+    TMPDIR=$scratch/temporary "$fovea" bench --seconds 0.2 --rounds 100 pictures >out 2>err &
+    pid=$!
+    sleep "$wait"
+    kill -TERM $pid
+    wait $pid
+    code=$?
+    last="bench, stopped after $wait s"
+    expect_code 130
+    expect_one_line "stopped"
+    [ -z "$(ls temporary)" ] || fail "$(ls temporary) is left in \$TMPDIR"
+done
+
 finish
