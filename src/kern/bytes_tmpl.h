@@ -59,7 +59,7 @@ INLINE void bytes_end(const struct bytes_product *p, size_t row, size_t column, 
 #define TILE_END bytes_end
 #include "kern/tile_tmpl.h"
 
-static void bytes_rows(const struct panel_product *p, size_t first, size_t rows)
+static void product_q8(const struct panel_product *p)
 {
     float sums[ROWS * PRODUCT_COLUMNS];
     struct bytes_product part = {.left_stride = p->x_stride / TILE_ELEMENT,
@@ -67,26 +67,22 @@ static void bytes_rows(const struct panel_product *p, size_t first, size_t rows)
                                  .scales = p->scales,
                                  .bias = p->bias,
                                  .row_scales_stride = p->x_scales_stride,
-                                 .c = p->y + first * p->y_stride,
                                  .c_stride = p->y_stride,
                                  .part = sums,
-                                 .first = true,
                                  .accumulate = p->accumulate};
-    for (size_t k = 0, group = 0; k < p->k; k += QUANT_GROUP, group++) {
-        size_t n = p->k - k < QUANT_GROUP ? p->k - k : QUANT_GROUP;
-        part.last = k + n == p->k;
-        part.left = (const char *)p->x + first * p->x_stride + k;
-        part.right = (const char *)p->weights + k * PRODUCT_COLUMNS;
-        part.depth = (n + 3) / 4;
-        part.sums = p->sums + group * PRODUCT_COLUMNS;
-        part.row_scales = p->x_scales + first * p->x_scales_stride + group;
-        bytes_product_rows[rows](&part, PRODUCT_COLUMNS / VEC);
-        part.first = false;
+    for (size_t row = 0; row < p->rows; row += ROWS) {
+        const size_t rows = p->rows - row < ROWS ? p->rows - row : ROWS;
+        part.c = p->y + row * p->y_stride;
+        for (size_t k = 0, group = 0; k < p->k; k += QUANT_GROUP, group++) {
+            size_t n = p->k - k < QUANT_GROUP ? p->k - k : QUANT_GROUP;
+            part.first = k == 0;
+            part.last = k + n == p->k;
+            part.left = (const char *)p->x + row * p->x_stride + k;
+            part.right = (const char *)p->weights + k * PRODUCT_COLUMNS;
+            part.depth = (n + 3) / 4;
+            part.sums = p->sums + group * PRODUCT_COLUMNS;
+            part.row_scales = p->x_scales + row * p->x_scales_stride + group;
+            bytes_product_rows[rows](&part, PRODUCT_COLUMNS / VEC);
+        }
     }
-}
-
-static void product_q8(const struct panel_product *p)
-{
-    for (size_t row = 0; row < p->rows; row += ROWS)
-        bytes_rows(p, row, p->rows - row < ROWS ? p->rows - row : ROWS);
 }

@@ -119,37 +119,73 @@ static void bf16_to_f32(float *out, const uint16_t *in, size_t n)
     }
 }
 
-/* x * 0 is NaN for what is not finite, which the maximum might lose. */
+/* Reductions run in CHAINS interleaved partial results, or each step would wait for the one before.
+ */
+enum { CHAINS = 4 };
+
+INLINE vec chains_sum(const vec part[CHAINS])
+{
+    return vec_add(vec_add(part[0], part[1]), vec_add(part[2], part[3]));
+}
+
+/* The largest |x|; NaN if one of them is not finite: then x * 0 is NaN, which the maximum might
+ * lose. */
+INLINE float largest_magnitude(const float *x, size_t n)
+{
+    const vec zero = vec_set1(0);
+    vec largest[CHAINS] = {zero, zero, zero, zero}, probe[CHAINS] = {zero, zero, zero, zero};
+    size_t i = 0;
+    for (; n - i >= CHAINS * VEC; i += CHAINS * VEC) {
+        UNROLL
+        for (size_t c = 0; c < CHAINS; c++) {
+            vec v = vec_load(x + i + c * VEC);
+            largest[c] = vec_max(largest[c], vec_abs(v));
+            probe[c] = vec_fma(v, zero, probe[c]);
+        }
+    }
+    for (; i < n; i += VEC) {
+        vec v = n - i >= VEC ? vec_load(x + i) : vec_load_part(x + i, n - i, zero);
+        largest[0] = vec_max(largest[0], vec_abs(v));
+        probe[0] = vec_fma(v, zero, probe[0]);
+    }
+    if (vec_sum(chains_sum(probe)) != 0)
+        return NAN;
+    return vec_largest(vec_max(vec_max(largest[0], largest[1]), vec_max(largest[2], largest[3])));
+}
+
 static float quantize(uint8_t *out, const float *in, size_t n)
 {
     const size_t whole = n / VEC * VEC, rest = n % VEC;
-    const vec zero = vec_set1(0);
-    vec largest = zero, probe = zero;
-    for (size_t i = 0; i < whole; i += VEC) {
-        vec x = vec_load(in + i);
-        largest = vec_max(largest, vec_abs(x));
-        probe = vec_fma(x, zero, probe);
-    }
-    if (rest) {
-        vec x = vec_load_part(in + whole, rest, zero);
-        largest = vec_max(largest, vec_abs(x));
-        probe = vec_fma(x, zero, probe);
-    }
-    const float most = vec_largest(largest);
-    const bool finite = vec_sum(probe) == 0;
-    if (!finite || most < QUANTIZE_LEAST) { /* 127 / most would overflow */
+    const float most = largest_magnitude(in, n);
+    if (!(most >= QUANTIZE_LEAST)) { /* 127 / most would overflow */
         memset(out, 128, n);
-        return finite ? 0 : NAN;
+        return isnan(most) ? NAN : 0;
     }
     const vec factor = vec_set1(127.0f / most);
     for (size_t i = 0; i < whole; i += VEC)
         vec_store_bytes(out + i, vec_mul(vec_load(in + i), factor));
     if (rest) {
         uint8_t bytes[VEC];
-        vec_store_bytes(bytes, vec_mul(vec_load_part(in + whole, rest, zero), factor));
+        vec_store_bytes(bytes, vec_mul(vec_load_part(in + whole, rest, vec_set1(0)), factor));
         memcpy(out + whole, bytes, rest);
     }
     return most / 127.0f;
+}
+
+INLINE vec row_sum(const float *x, size_t n)
+{
+    const vec zero = vec_set1(0);
+    vec sum[CHAINS] = {zero, zero, zero, zero};
+    size_t i = 0;
+    for (; n - i >= CHAINS * VEC; i += CHAINS * VEC) {
+        UNROLL
+        for (size_t c = 0; c < CHAINS; c++)
+            sum[c] = vec_add(sum[c], vec_load(x + i + c * VEC));
+    }
+    for (; i < n; i += VEC)
+        sum[0] =
+            vec_add(sum[0], n - i >= VEC ? vec_load(x + i) : vec_load_part(x + i, n - i, zero));
+    return chains_sum(sum);
 }
 
 /* The corrected two-pass algorithm (Chan, Golub, LeVeque 1983): the rounding of the first mean is
@@ -159,27 +195,25 @@ static void layernorm(float *y, const float *x, const float *gain, const float *
                       float eps)
 {
     const size_t whole = n / VEC * VEC, rest = n % VEC;
-    const vec zero = vec_set1(0);
-    vec sum = zero, squares = zero;
-    for (size_t i = 0; i < whole; i += VEC)
-        sum = vec_add(sum, vec_load(x + i));
-    if (rest)
-        sum = vec_add(sum, vec_load_part(x + whole, rest, zero));
-    const vec mean = vec_set1(vec_sum(sum) / (float)n);
-
-    sum = zero;
-    for (size_t i = 0; i < whole; i += VEC) {
-        vec d = vec_sub(vec_load(x + i), mean);
-        sum = vec_add(sum, d);
-        squares = vec_fma(d, d, squares);
+    const vec zero = vec_set1(0), mean = vec_set1(vec_sum(row_sum(x, n)) / (float)n);
+    vec sum[CHAINS] = {zero, zero, zero, zero}, squares[CHAINS] = {zero, zero, zero, zero};
+    size_t at = 0;
+    for (; n - at >= CHAINS * VEC; at += CHAINS * VEC) {
+        UNROLL
+        for (size_t c = 0; c < CHAINS; c++) {
+            vec d = vec_sub(vec_load(x + at + c * VEC), mean);
+            sum[c] = vec_add(sum[c], d);
+            squares[c] = vec_fma(d, d, squares[c]);
+        }
     }
-    if (rest) {
-        vec d = vec_sub(vec_load_part(x + whole, rest, mean), mean);
-        sum = vec_add(sum, d);
-        squares = vec_fma(d, d, squares);
+    for (; at < n; at += VEC) {
+        vec v = n - at >= VEC ? vec_load(x + at) : vec_load_part(x + at, n - at, mean);
+        vec d = vec_sub(v, mean);
+        sum[0] = vec_add(sum[0], d);
+        squares[0] = vec_fma(d, d, squares[0]);
     }
-    const float shift = vec_sum(sum) / (float)n;
-    const float variance = vec_sum(squares) / (float)n - shift * shift;
+    const float shift = vec_sum(chains_sum(sum)) / (float)n;
+    const float variance = vec_sum(chains_sum(squares)) / (float)n - shift * shift;
     const vec factor = vec_set1(1.0f / sqrtf(variance + eps)), correction = vec_set1(shift);
 
     for (size_t i = 0; i < whole; i += VEC) {
