@@ -37,9 +37,15 @@ INLINE vec product_begin(const struct product *p, size_t column)
     return vec_set1(0);
 }
 
-INLINE void product_end(const struct product *p, size_t row, size_t column, vec sum)
+INLINE void product_end(const struct product *p, size_t column, size_t rows, size_t columns,
+                        vec sums[ROWS][COLUMNS])
 {
-    vec_store(p->c + row * p->c_stride + column, sum);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            vec_store(p->c + r * p->c_stride + column + c * VEC, sums[r][c]);
+    }
 }
 
 #define TILE_NAME product

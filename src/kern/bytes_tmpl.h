@@ -32,19 +32,60 @@ INLINE ivec bytes_begin(const struct bytes_product *p, size_t column)
 #endif
 }
 
-INLINE void bytes_end(const struct bytes_product *p, size_t row, size_t column, ivec sum)
+/* A group's sums join those of the groups before it. */
+INLINE void bytes_join(const struct bytes_product *p, size_t column, size_t rows, size_t columns,
+                       ivec sums[ROWS][COLUMNS], vec values[ROWS][COLUMNS])
 {
-    float *part = p->part + row * PRODUCT_COLUMNS + column;
-    float *c = p->c + row * p->c_stride + column;
-    vec scale = vec_set1(p->row_scales[row * p->row_scales_stride]);
-    vec value = ivec_to_vec(sum);
-    value = p->first ? vec_mul(value, scale) : vec_fma(value, scale, vec_load(part));
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        const float *part = p->part + r * PRODUCT_COLUMNS + column;
+        vec scale = vec_set1(p->row_scales[r * p->row_scales_stride]);
+        if (p->first) {
+            UNROLL
+            for (size_t c = 0; c < columns; c++)
+                values[r][c] = vec_mul(ivec_to_vec(sums[r][c]), scale);
+        } else {
+            UNROLL
+            for (size_t c = 0; c < columns; c++)
+                values[r][c] = vec_fma(ivec_to_vec(sums[r][c]), scale, vec_load(part + c * VEC));
+        }
+    }
+}
+
+INLINE void bytes_end(const struct bytes_product *p, size_t column, size_t rows, size_t columns,
+                      ivec sums[ROWS][COLUMNS])
+{
+    vec values[ROWS][COLUMNS];
+    bytes_join(p, column, rows, columns, sums, values);
     if (!p->last) {
-        vec_store(part, value);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            UNROLL
+            for (size_t c = 0; c < columns; c++)
+                vec_store(p->part + r * PRODUCT_COLUMNS + column + c * VEC, values[r][c]);
+        }
         return;
     }
-    value = vec_fma(value, vec_load(p->scales + column), vec_load(p->bias + column));
-    vec_store(c, p->accumulate ? vec_add(vec_load(c), value) : value);
+    UNROLL
+    for (size_t c = 0; c < columns; c++) {
+        const vec scale = vec_load(p->scales + column + c * VEC);
+        const vec bias = vec_load(p->bias + column + c * VEC);
+        UNROLL
+        for (size_t r = 0; r < rows; r++)
+            values[r][c] = vec_fma(values[r][c], scale, bias);
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        float *to = p->c + r * p->c_stride + column;
+        if (p->accumulate) {
+            UNROLL
+            for (size_t c = 0; c < columns; c++)
+                values[r][c] = vec_add(vec_load(to + c * VEC), values[r][c]);
+        }
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            vec_store(to + c * VEC, values[r][c]);
+    }
 }
 
 #define TILE_NAME bytes_product

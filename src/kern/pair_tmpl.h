@@ -56,10 +56,21 @@ INLINE vec pair_begin(const struct pair_product *p, size_t column)
     return p->bias ? vec_load(p->bias + column) : vec_set1(0);
 }
 
-INLINE void pair_end(const struct pair_product *p, size_t row, size_t column, vec sum)
+INLINE void pair_end(const struct pair_product *p, size_t column, size_t rows, size_t columns,
+                     vec sums[ROWS][COLUMNS])
 {
-    float *c = p->c + row * p->c_stride + column;
-    vec_store(c, p->accumulate ? vec_add(vec_load(c), sum) : sum);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        float *to = p->c + r * p->c_stride + column;
+        if (p->accumulate) {
+            UNROLL
+            for (size_t c = 0; c < columns; c++)
+                sums[r][c] = vec_add(vec_load(to + c * VEC), sums[r][c]);
+        }
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            vec_store(to + c * VEC, sums[r][c]);
+    }
 }
 
 #define TILE_NAME pair_product

@@ -13,7 +13,7 @@
  *   TILE_SET1(p), TILE_LOAD(p)      left and right from memory
  *   TILE_DOT(left, right, sum)      sum + left right
  *   TILE_BEGIN(args, column)        the sum to begin with
- *   TILE_END(args, row, column, sum)
+ *   TILE_END(args, column, rows, columns, sums)   what to do with TILE_SUM sums[ROWS][COLUMNS]
  * and gets NAME_rows[n](args, vectors) for n = 1 .. ROWS rows and any number of vectors of columns.
  *
  * A sum runs in the order of the depth, so that it does not depend on the rows beside it.
@@ -22,8 +22,10 @@
 #define TILE_ACROSS TILE_JOIN(TILE_NAME, across)
 
 /* rows and columns (in vectors) are constants where this is inlined, and `sum` is in registers. */
-INLINE void TILE_BLOCK(const TILE_ARGS *p, size_t column, size_t rows, size_t columns)
+INLINE void TILE_BLOCK(const TILE_ARGS *args, size_t column, size_t rows, size_t columns)
 {
+    /* A copy that nothing points to: the stores at the end might else change what they need. */
+    const TILE_ARGS own = *args, *p = &own;
     const char *left = p->left;
     const char *right = (const char *)p->right + column * TILE_ELEMENT;
     const size_t left_stride = p->left_stride * TILE_ELEMENT;
@@ -48,12 +50,7 @@ INLINE void TILE_BLOCK(const TILE_ARGS *p, size_t column, size_t rows, size_t co
                 sum[r][c] = TILE_DOT(a, b[c], sum[r][c]);
         }
     }
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            TILE_END(p, r, column + c * VEC, sum[r][c]);
-    }
+    TILE_END(p, column, rows, columns, sum);
 }
 
 INLINE void TILE_ACROSS(const TILE_ARGS *p, size_t vectors, size_t rows)
