@@ -127,33 +127,29 @@ static enum status check_weights(struct model *m, const struct model_source *sou
     return status;
 }
 
-static enum status load_image(struct model *m, struct err *err)
+/* Makes a tower ready. Prepared weights that have the right key and still do not fit, because the
+ * program asks for other parts than the one that wrote them, are made again. */
+static enum status load_tower(struct model *m, enum model_towers tower, struct err *err)
 {
-    struct weights w = m->weights;
-    enum status status = prepare_tower(&m->image_weights, m, MODEL_IMAGE, err);
-    w.packed = m->image_weights;
-    if (status == OK)
-        status = vision_load(&m->vision, &w, &m->config, err);
-    if (status == OK)
-        return OK;
-    vision_close(&m->vision);
-    packed_close(m->image_weights);
-    m->image_weights = NULL;
-    return status;
-}
-
-static enum status load_text(struct model *m, struct err *err)
-{
-    struct weights w = m->weights;
-    enum status status = prepare_tower(&m->text_weights, m, MODEL_TEXT, err);
-    w.packed = m->text_weights;
-    if (status == OK)
-        status = text_load(&m->text, &w, &m->config, err);
-    if (status == OK)
-        return OK;
-    text_close(&m->text);
-    packed_close(m->text_weights);
-    m->text_weights = NULL;
+    const bool image = tower == MODEL_IMAGE;
+    struct packed **packed = image ? &m->image_weights : &m->text_weights;
+    enum status status = ERR_FORMAT;
+    for (int attempt = 0; attempt < 2 && status == ERR_FORMAT; attempt++) {
+        struct weights w = m->weights;
+        status = prepare_tower(packed, m, tower, attempt > 0, err);
+        w.packed = *packed;
+        if (status == OK)
+            status = image ? vision_load(&m->vision, &w, &m->config, err)
+                           : text_load(&m->text, &w, &m->config, err);
+        if (status == OK)
+            break;
+        if (image)
+            vision_close(&m->vision);
+        else
+            text_close(&m->text);
+        packed_close(*packed);
+        *packed = NULL;
+    }
     return status;
 }
 
@@ -166,11 +162,11 @@ enum status model_load(const struct model *model, unsigned towers, struct err *e
     unsigned missing = towers & ~m->loaded;
     enum status status = OK;
     if (missing & MODEL_IMAGE)
-        status = load_image(m, err);
+        status = load_tower(m, MODEL_IMAGE, err);
     if (status == OK)
         m->loaded |= missing & MODEL_IMAGE;
     if (status == OK && (missing & MODEL_TEXT))
-        status = load_text(m, err);
+        status = load_tower(m, MODEL_TEXT, err);
     if (status == OK)
         m->loaded |= missing & MODEL_TEXT;
     pthread_mutex_unlock(&m->lock);

@@ -203,7 +203,7 @@ static enum status open_temporary(struct packed_writer *w, struct err *err)
     remove_abandoned(w->path);
     for (unsigned i = 0; i < ATTEMPTS && w->file < 0; i++) {
         str_clear(&name);
-        str_format(&name, "%s.%ld-%u", w->path, (long)getpid(), i);
+        str_format(&name, "%s.%ld.%u", w->path, (long)getpid(), i);
         if (!str_ok(&name))
             break;
         errno = 0;

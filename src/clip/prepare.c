@@ -198,16 +198,17 @@ static void tell(const struct model *m, enum model_towers tower)
 }
 
 enum status prepare_tower(struct packed **out, const struct model *m, enum model_towers tower,
-                          struct err *err)
+                          bool again, struct err *err)
 {
     struct str folder[FOLDERS] = {str_new(PATH_BYTES), str_new(PATH_BYTES)};
     struct str path = str_new(PATH_BYTES);
     const struct packed_key key = key_of(m, tower);
     bool beside;
     int count = folders_of(folder, m, tower, &beside);
+    *out = NULL;
     struct err why; /* a file that cannot be used is nobody's error */
     enum status status = ERR_NOT_FOUND;
-    for (int i = 0; i < count && status != OK; i++) {
+    for (int i = 0; i < count && status != OK && !again; i++) {
         put_path(&path, str_text(&folder[i]), m, tower);
         if (str_ok(&path))
             status = packed_open(out, str_text(&path), &key, m->weights.threads, &why);

@@ -19,8 +19,9 @@
 
 enum { PREPARE_FROM_BYTES = 32 << 20, PREPARE_TELL_FROM_BYTES = 400 << 20 };
 
-/* tower: MODEL_IMAGE or MODEL_TEXT. Uses as many threads as m->weights has. */
+/* tower: MODEL_IMAGE or MODEL_TEXT. again: what is there is of no use, make it. Uses as many
+ * threads as m->weights has. */
 MUST_USE enum status prepare_tower(struct packed **out, const struct model *m,
-                                   enum model_towers tower, struct err *err);
+                                   enum model_towers tower, bool again, struct err *err);
 
 #endif

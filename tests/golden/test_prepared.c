@@ -234,6 +234,25 @@ static void first_file(char *path, size_t size, const char *dir)
         closedir(d);
 }
 
+/* As a version of the program that asks for other parts would have left it. */
+static void replace_by_other_sections(const char *path)
+{
+    enum { KEY_AT = 24 }; /* in the header */
+    struct packed_key key;
+    struct packed_writer *w;
+    struct packed *p;
+    struct file_bytes bytes;
+    struct err err;
+    must(file_read(&bytes, path, 1 << 28, &err), &err);
+    memcpy(&key, bytes.data + KEY_AT, sizeof key);
+    file_bytes_free(&bytes);
+    must(packed_writer_open(&w, path, &key, &err), &err);
+    write_sections(w);
+    must(packed_writer_finish(w, &p, &err), &err);
+    packed_writer_close(w);
+    packed_close(p);
+}
+
 static void test_model(const char *dir, const char *prepared)
 {
     struct vectors plain, got;
@@ -272,7 +291,15 @@ static void test_model(const char *dir, const char *prepared)
     check(after.st_size == (off_t)bytes.size, "half a file is made again");
     encode(&got, dir, prepared, PRECISION_INT8);
     check(same(&plain, &got), "and the vectors are the same");
+    const size_t bytes_size = bytes.size;
     file_bytes_free(&bytes);
+
+    replace_by_other_sections(path);
+    for (int p = PRECISION_F32; p <= PRECISION_INT8; p++)
+        encode(&got, dir, prepared, (enum precision)p);
+    stat(path, &after);
+    check(after.st_size == (off_t)bytes_size && same(&plain, &got),
+          "a whole file with the right key and other sections is made again");
 
     snprintf(path, sizeof path, "%s/open_clip_config.json/no-folder", dir);
     encode(&got, dir, path, PRECISION_INT8);
