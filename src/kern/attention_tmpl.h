@@ -40,12 +40,7 @@ INLINE vec product_begin(const struct product *p, size_t column)
 INLINE void product_end(const struct product *p, size_t column, size_t rows, size_t columns,
                         vec sums[ROWS][COLUMNS])
 {
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            vec_store(p->c + r * p->c_stride + column + c * VEC, sums[r][c]);
-    }
+    tile_put(p->c + column, p->c_stride, false, rows, columns, sums);
 }
 
 #define TILE_NAME product

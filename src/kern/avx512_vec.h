@@ -163,6 +163,19 @@ static inline void vec_transpose4(vec v[4])
     v[3] = _mm512_unpackhi_ps(c, d);
 }
 
+/* Lanes of 4 bytes, whatever these hold; and 4 bytes in every lane. */
+static inline __m512i lanes_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline __m512i lanes_set1(const void *p)
+{
+    int bits;
+    __builtin_memcpy(&bits, p, sizeof bits);
+    return _mm512_set1_epi32(bits);
+}
+
 /* The two bfloat16 of each lane as floats. */
 static inline vec vec_low_half(vec bits)
 {

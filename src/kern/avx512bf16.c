@@ -7,18 +7,8 @@
 
 #define PAIR_NATIVE
 typedef __m512i pair;
-
-static inline pair pair_load(const void *p)
-{
-    return _mm512_loadu_si512(p);
-}
-
-static inline pair pair_set1(const void *p)
-{
-    int bits;
-    __builtin_memcpy(&bits, p, sizeof bits);
-    return _mm512_set1_epi32(bits);
-}
+#define pair_load lanes_load
+#define pair_set1 lanes_set1
 
 static inline vec vec_dot2(pair left, pair right, vec sum)
 {

@@ -9,18 +9,8 @@
 #define BYTES_UNSIGNED
 typedef __m512i ivec;
 typedef __m512i left_bytes;
-
-static inline ivec ivec_load(const void *p)
-{
-    return _mm512_loadu_si512(p);
-}
-
-static inline left_bytes left_set1(const void *p)
-{
-    int bits;
-    __builtin_memcpy(&bits, p, sizeof bits);
-    return _mm512_set1_epi32(bits);
-}
+#define ivec_load lanes_load
+#define left_set1 lanes_set1
 
 /* In assembler: gcc 12 moves the sums of the intrinsic through memory, which halves the speed. */
 static inline ivec ivec_dot4(left_bytes left, ivec right, ivec sum)

@@ -58,12 +58,7 @@ INLINE void bytes_end(const struct bytes_product *p, size_t column, size_t rows,
     vec values[ROWS][COLUMNS];
     bytes_join(p, column, rows, columns, sums, values);
     if (!p->last) {
-        UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            UNROLL
-            for (size_t c = 0; c < columns; c++)
-                vec_store(p->part + r * PRODUCT_COLUMNS + column + c * VEC, values[r][c]);
-        }
+        tile_put(p->part + column, PRODUCT_COLUMNS, false, rows, columns, values);
         return;
     }
     UNROLL
@@ -74,18 +69,7 @@ INLINE void bytes_end(const struct bytes_product *p, size_t column, size_t rows,
         for (size_t r = 0; r < rows; r++)
             values[r][c] = vec_fma(values[r][c], scale, bias);
     }
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        float *to = p->c + r * p->c_stride + column;
-        if (p->accumulate) {
-            UNROLL
-            for (size_t c = 0; c < columns; c++)
-                values[r][c] = vec_add(vec_load(to + c * VEC), values[r][c]);
-        }
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            vec_store(to + c * VEC, values[r][c]);
-    }
+    tile_put(p->c + column, p->c_stride, p->accumulate, rows, columns, values);
 }
 
 #define TILE_NAME bytes_product

@@ -98,4 +98,21 @@ INLINE float exp_row(float *x, size_t n)
     return vec_sum(sum);
 }
 
+/* values → c, or added to it; for the ends of tile_tmpl.h's blocks. c: rows of `stride` floats */
+INLINE void tile_put(float *c, size_t stride, bool accumulate, size_t rows, size_t columns,
+                     vec values[ROWS][COLUMNS])
+{
+    UNROLL
+    for (size_t r = 0; r < rows; r++, c += stride) {
+        if (accumulate) {
+            UNROLL
+            for (size_t i = 0; i < columns; i++)
+                values[r][i] = vec_add(vec_load(c + i * VEC), values[r][i]);
+        }
+        UNROLL
+        for (size_t i = 0; i < columns; i++)
+            vec_store(c + i * VEC, values[r][i]);
+    }
+}
+
 #endif

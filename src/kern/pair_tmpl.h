@@ -59,18 +59,7 @@ INLINE vec pair_begin(const struct pair_product *p, size_t column)
 INLINE void pair_end(const struct pair_product *p, size_t column, size_t rows, size_t columns,
                      vec sums[ROWS][COLUMNS])
 {
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        float *to = p->c + r * p->c_stride + column;
-        if (p->accumulate) {
-            UNROLL
-            for (size_t c = 0; c < columns; c++)
-                sums[r][c] = vec_add(vec_load(to + c * VEC), sums[r][c]);
-        }
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            vec_store(to + c * VEC, sums[r][c]);
-    }
+    tile_put(p->c + column, p->c_stride, p->accumulate, rows, columns, sums);
 }
 
 #define TILE_NAME pair_product

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../image_room.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -419,18 +421,6 @@ static void test_needed_scans_of_damage(void **state)
 }
 
 #endif
-
-static int open_room(void **state)
-{
-    struct err err;
-    return image_room_open(&err) == OK ? 0 : -1;
-}
-
-static int close_room(void **state)
-{
-    image_room_close();
-    return 0;
-}
 
 int main(void)
 {

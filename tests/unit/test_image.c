@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../image_room.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -566,18 +568,6 @@ static void test_names(void **state)
     assert_true(image_format_supported("bmp"));
     assert_false(image_format_supported("svg"));
     assert_true(image_library_version()[0] == '8');
-}
-
-static int open_room(void **state)
-{
-    struct err err;
-    return image_room_open(&err) == OK ? 0 : -1;
-}
-
-static int close_room(void **state)
-{
-    image_room_close();
-    return 0;
 }
 
 int main(void)
