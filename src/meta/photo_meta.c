@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The value itself: empty, overlaid, its list of keywords. Reading files is read.c's.
+ */
+#include "meta/photo_meta.h"
+
+#include <math.h>
+#include <string.h>
+
+void photo_meta_clear(struct photo_meta *meta)
+{
+    memset(meta, 0, sizeof *meta);
+    meta->taken_ms = PHOTO_NO_TIME;
+    meta->offset_min = PHOTO_NO_OFFSET;
+    meta->latitude = meta->longitude = meta->altitude_m = (double)NAN;
+    meta->rating = PHOTO_NO_RATING;
+}
+
+static void take_number(double *value, double over)
+{
+    if (over > 0)
+        *value = over;
+}
+
+void photo_meta_overlay(struct photo_meta *meta, const struct photo_meta *over)
+{
+    if (over->taken_ms != PHOTO_NO_TIME) {
+        /* Another time of day with the old offset would be another moment. */
+        meta->taken_ms = over->taken_ms;
+        meta->offset_min = over->offset_min;
+    } else if (over->offset_min != PHOTO_NO_OFFSET) {
+        meta->offset_min = over->offset_min;
+    }
+    if (over->camera[0])
+        memcpy(meta->camera, over->camera, sizeof meta->camera);
+    if (over->lens[0])
+        memcpy(meta->lens, over->lens, sizeof meta->lens);
+    take_number(&meta->exposure_s, over->exposure_s);
+    take_number(&meta->f_number, over->f_number);
+    take_number(&meta->focal_mm, over->focal_mm);
+    take_number(&meta->focal35_mm, over->focal35_mm);
+    if (over->iso > 0)
+        meta->iso = over->iso;
+    if (!isnan(over->latitude) && !isnan(over->longitude)) {
+        meta->latitude = over->latitude;
+        meta->longitude = over->longitude;
+    }
+    if (!isnan(over->altitude_m))
+        meta->altitude_m = over->altitude_m;
+    if (over->rating != PHOTO_NO_RATING)
+        meta->rating = over->rating;
+    /* A sidecar's list is the whole list: a keyword that was taken off there is off. */
+    if (over->keywords[0])
+        memcpy(meta->keywords, over->keywords, sizeof meta->keywords);
+}
+
+static bool has_keyword(const char *keywords, const char *keyword, size_t length)
+{
+    for (const char *line = keywords; *line;) {
+        size_t size = strcspn(line, "\n");
+        if (size == length && memcmp(line, keyword, length) == 0)
+            return true;
+        line += size + (line[size] == '\n');
+    }
+    return false;
+}
+
+bool photo_meta_add_keyword(struct photo_meta *meta, const char *keyword)
+{
+    size_t length = strlen(keyword), used = strlen(meta->keywords);
+    if (length == 0 || strchr(keyword, '\n'))
+        return false;
+    if (has_keyword(meta->keywords, keyword, length))
+        return true;
+    if (length + 2 > sizeof meta->keywords - used)
+        return false;
+    memcpy(meta->keywords + used, keyword, length);
+    memcpy(meta->keywords + used + length, "\n", 2);
+    return true;
+}
