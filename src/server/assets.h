@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The page, as web/build.mjs compiles it into the program: one const table, sorted bytewise by path.
- * Everything is in it that the page ever asks for besides the API. A path whose last part carries a
- * hash of its content (everything below /assets/) never changes: `immutable`.
+ * The page, as web/build.mjs compiles it into the program: one const table, sorted bytewise by
+ * path. Everything is in it that the page ever asks for besides the API. A path whose last part
+ * carries a hash of its content (everything below /assets/) never changes: `immutable`.
  */
 #pragma once
 
