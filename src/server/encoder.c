@@ -91,8 +91,7 @@ static bool recall(struct encoder *encoder, const char *text, float *out)
         if (!memory->text || strcmp(memory->text, text) != 0)
             continue;
         memory->used = ++encoder->clock;
-        memcpy(out, memory_vector(encoder, i),
-               (size_t)encoder->info->embed_dim * sizeof *out);
+        memcpy(out, memory_vector(encoder, i), (size_t)encoder->info->embed_dim * sizeof *out);
         encoder->counts.remembered++;
         return true;
     }
@@ -225,8 +224,8 @@ static enum status prepare(struct encoder *encoder, const struct encoder_job *jo
             if (!task->ids)
                 return err_no_memory(err, "a phrase", length * sizeof *task->ids);
             enum status status =
-                tokenizer_encode(model_tokenizer(encoder->model), jobs[i].text, strlen(jobs[i].text),
-                                 task->ids, (int)length, NULL, err);
+                tokenizer_encode(model_tokenizer(encoder->model), jobs[i].text,
+                                 strlen(jobs[i].text), task->ids, (int)length, NULL, err);
             if (status != OK)
                 return status;
         }

@@ -45,8 +45,8 @@ enum {
     ENCODER_CACHE = 256, /* phrases whose vectors are remembered */
 
     /* Seconds. */
-    IDLE_SECONDS = 30, /* from the connection's begin, or its last answer, to the end of a head */
-    BODY_SECONDS = 60, /* from there to the body's end */
+    IDLE_SECONDS = 30,  /* from the connection's begin, or its last answer, to the end of a head */
+    BODY_SECONDS = 60,  /* from there to the body's end */
     STALL_SECONDS = 20, /* without a byte in either direction */
     SEND_SECONDS = 60,  /* for an answer, and a second more for each of these: */
     SEND_BYTES_PER_SECOND = 64 << 10,

@@ -115,8 +115,7 @@ static enum status read_head(struct reader *reader, struct part *part, struct er
     bool named = false;
     const uint8_t *start = reader->at;
     for (;;) {
-        const uint8_t *end =
-            memmem(reader->at, (size_t)(reader->end - reader->at), "\r\n", 2);
+        const uint8_t *end = memmem(reader->at, (size_t)(reader->end - reader->at), "\r\n", 2);
         if (!end)
             return err_set(err, ERR_FORMAT, "the form is cut off in the head of a part");
         if (end - start > PART_HEAD_MAX)
@@ -133,13 +132,14 @@ static enum status read_head(struct reader *reader, struct part *part, struct er
             break;
         read_disposition(part, line, &named);
     }
-    return named ? OK
-                 : err_set(err, ERR_FORMAT, "a part of the form has no field name of 1 to %zu bytes",
-                           sizeof part->name - 1);
+    return named
+               ? OK
+               : err_set(err, ERR_FORMAT, "a part of the form has no field name of 1 to %zu bytes",
+                         sizeof part->name - 1);
 }
 
-enum status form_parse(struct form *out, const char *content_type, const uint8_t *body,
-                       size_t size, struct err *err)
+enum status form_parse(struct form *out, const char *content_type, const uint8_t *body, size_t size,
+                       struct err *err)
 {
     *out = (struct form){0};
     struct reader reader;

@@ -4,7 +4,8 @@
  *
  * Splitting comes before decoding, so an encoded slash never makes a folder. Refused, whatever the
  * encoding: zero bytes, broken escapes, empty and dot segments, slashes and parent folders
- * inside a segment. (A newline may be in the name of a file.) What is left is only ever looked up in tables, never given to the file system.
+ * inside a segment. (A newline may be in the name of a file.) What is left is only ever looked up
+ * in tables, never given to the file system.
  */
 #ifndef FOVEA_SERVER_URI_H
 #define FOVEA_SERVER_URI_H
