@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_SEPARATOR '\n' /* white space in a namespace's name is normalised: it cannot hold one   \
-                           */
+/* White space in a namespace's name is normalised, so that it cannot hold one. */
+#define NS_SEPARATOR '\n'
 enum { AT_DESCRIPTION = 1, AT_PROPERTY, AT_ARRAY, AT_ENTRY };
 enum { BINDINGS_MAX = 1000 };
 
