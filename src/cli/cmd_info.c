@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "image/image.h"
 #include "image/phash.h"
-#include "library/sidecar.h"
+#include "library/walk.h"
 #include "meta/read.h"
 
 #include <inttypes.h>
@@ -205,20 +205,42 @@ static enum status read_picture(struct info *info, struct err *err)
     return status;
 }
 
-static enum status show(const char *path, bool json, struct err *err)
+/* The sidecar that a walk finds beside the photograph, over what the photograph says. */
+static enum status read_sidecar(struct info *info, struct err *err)
 {
-    struct info info = {.path = path};
+    const struct walk_options how = {
+        .roots = &info->path, .root_count = 1, .is_photo = image_name_is_photo};
+    struct walk walk;
     struct photo_meta over;
-    enum status status = read_picture(&info, err);
-    if (status == OK)
-        status = sidecar_find(&info.sidecar, path, err);
-    if (status == OK && info.sidecar) {
-        struct err why;
-        if (sidecar_read(&over, info.sidecar, &why) == OK)
-            photo_meta_overlay(&info.meta, &over);
+    struct file_bytes bytes = {0};
+    struct err why;
+    if (!image_name_is_photo(info->path))
+        return OK;
+    enum status status = walk_run(&walk, &how, err);
+    if (status != OK)
+        return status;
+    const char *path = walk.file_count > 0 ? walk.files[0].sidecar : NULL;
+    if (path) {
+        info->sidecar = strdup(path);
+        enum status read = file_read(&bytes, path, META_MAX_XMP_BYTES, &why);
+        if (read == OK && (read = meta_read_sidecar(&over, bytes.data, bytes.size, &why)) != OK)
+            err_prefix(&why, "%s", path);
+        if (read == OK)
+            photo_meta_overlay(&info->meta, &over);
         else
             report_warning("%s", why.text);
     }
+    file_bytes_free(&bytes);
+    walk_free(&walk);
+    return OK;
+}
+
+static enum status show(const char *path, bool json, struct err *err)
+{
+    struct info info = {.path = path};
+    enum status status = read_picture(&info, err);
+    if (status == OK)
+        status = read_sidecar(&info, err);
     if (status == OK && json)
         status = print_json(&info, err);
     else if (status == OK)

@@ -23,7 +23,7 @@
 
 enum {
     FOLDERS = 256,
-    DIR_MAX = 3800,  /* bytes of the cache's folder; what is appended fits PATH_MAX */
+    DIR_MAX = 3800, /* bytes of the cache's folder; what is appended fits PATH_MAX */
     FILE_PATH_MAX = 4096,
     THUMB_MAX_BYTES = 16 << 20,
     USED_AGAIN_S = 86400, /* how exact the time of the last use is */
@@ -38,7 +38,7 @@ struct folder {
 struct thumbs {
     char dir[DIR_MAX]; /* with the version */
     int64_t share_bytes;
-    atomic_uint serial; /* of temporary files */
+    atomic_uint serial;   /* of temporary files */
     pthread_mutex_t lock; /* of the folders */
     struct folder folders[FOLDERS];
 };
@@ -234,8 +234,8 @@ static enum status write_all(int fd, const uint8_t *bytes, size_t size, const ch
     return OK;
 }
 
-static enum status write_beside(struct thumbs *t, const char *path, const void *bytes,
-                                size_t size, struct err *err)
+static enum status write_beside(struct thumbs *t, const char *path, const void *bytes, size_t size,
+                                struct err *err)
 {
     char beside[FILE_PATH_MAX + 48];
     snprintf(beside, sizeof beside, "%s.%ld.%u.tmp", path, (long)getpid(),
@@ -261,8 +261,8 @@ static enum status write_beside(struct thumbs *t, const char *path, const void *
     return status;
 }
 
-enum status thumbs_put(struct thumbs *t, const struct photo_hash *hash, int size,
-                       const void *bytes, size_t size_bytes, struct err *err)
+enum status thumbs_put(struct thumbs *t, const struct photo_hash *hash, int size, const void *bytes,
+                       size_t size_bytes, struct err *err)
 {
     char path[FILE_PATH_MAX];
     if (size_bytes > THUMB_MAX_BYTES)
@@ -314,8 +314,8 @@ static enum status make(struct file_bytes *out, const struct file_bytes *content
     return status;
 }
 
-enum status thumbs_make(struct thumbs *t, const struct photo_hash *hash, const char *path,
-                        int size, struct file_bytes *out, struct err *err)
+enum status thumbs_make(struct thumbs *t, const struct photo_hash *hash, const char *path, int size,
+                        struct file_bytes *out, struct err *err)
 {
     struct err ignored;
     *out = (struct file_bytes){0};
@@ -327,7 +327,8 @@ enum status thumbs_make(struct thumbs *t, const struct photo_hash *hash, const c
         return status;
     struct photo_hash now = photo_hash_of(content.data, content.size);
     if (memcmp(&now, hash, sizeof now) != 0)
-        status = err_set(err, ERR_FORMAT, "has changed since it was indexed; run fovea index again");
+        status =
+            err_set(err, ERR_FORMAT, "has changed since it was indexed; run fovea index again");
     else
         status = make(out, &content, size, err);
     file_bytes_free(&content);
