@@ -87,7 +87,7 @@ static size_t maker_in_model(const char *maker, const char *model)
     return 0;
 }
 
-void camera_name(char out[PHOTO_NAME_MAX], const char *make, const char *model)
+void meta_camera_name(char out[PHOTO_NAME_MAX], const char *make, const char *model)
 {
     char company[PHOTO_NAME_MAX];
     snprintf(company, sizeof company, "%s", make);
@@ -101,5 +101,5 @@ void camera_name(char out[PHOTO_NAME_MAX], const char *make, const char *model)
     /* Cut where it does not fit, but not within a character. */
     char both[2 * PHOTO_NAME_MAX];
     int length = snprintf(both, sizeof both, "%s%s%s", maker, *maker && *model ? " " : "", model);
-    text_clean(out, PHOTO_NAME_MAX, both, length > 0 ? (size_t)length : 0, TEXT_GUESS);
+    meta_text_clean(out, PHOTO_NAME_MAX, both, length > 0 ? (size_t)length : 0, TEXT_GUESS);
 }

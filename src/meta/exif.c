@@ -74,7 +74,7 @@ struct gathered {
 static void read_text(char *out, size_t max, const struct tiff_entry *e)
 {
     if (e->type == TIFF_ASCII || e->type == TIFF_BYTE || e->type == TIFF_UNDEFINED)
-        text_clean(out, max, e->value, e->size, TEXT_GUESS);
+        meta_text_clean(out, max, e->value, e->size, TEXT_GUESS);
 }
 
 static void read_positive(double *out, const struct tiff_entry *e, double most)
@@ -89,7 +89,7 @@ static void read_time(struct gathered *g, enum meta_event event, const struct ti
     char text[SHORT_TEXT] = "";
     read_text(text, sizeof text, e);
     if (g->part->times[event].ms == PHOTO_NO_TIME)
-        (void)time_parse(&g->part->times[event], text);
+        (void)meta_parse_time(&g->part->times[event], text);
 }
 
 /* UTF-16LE with ';' between, to keywords. Characters beyond the BMP become '?'. */
@@ -100,7 +100,7 @@ static void read_xp_keywords(struct meta_part *part, const struct tiff_entry *e)
     for (size_t i = 0; i + 2 <= e->size + 2; i += 2) {
         unsigned c = i + 2 <= e->size ? e->value[i] | (unsigned)e->value[i + 1] << 8 : 0;
         if (c == 0 || c == ';') {
-            text_clean(clean, sizeof clean, word, used, TEXT_GUESS);
+            meta_text_clean(clean, sizeof clean, word, used, TEXT_GUESS);
             photo_meta_add_keyword(&part->meta, clean);
             used = 0;
             if (c == 0)
@@ -351,11 +351,11 @@ static void put_together(struct gathered *g)
         struct meta_time *t = &g->part->times[i];
         if (t->ms == PHOTO_NO_TIME)
             continue;
-        time_add_fraction(t, g->subsec[i]);
-        (void)time_parse_offset(&t->offset_min, g->offset[i]);
+        meta_add_fraction(t, g->subsec[i]);
+        (void)meta_parse_offset(&t->offset_min, g->offset[i]);
     }
     if (g->make[0] || g->model[0])
-        camera_name(meta->camera, g->make, g->model);
+        meta_camera_name(meta->camera, g->make, g->model);
     name_lens(g);
     if (meta->exposure_s == 0 && g->shutter > -20 && g->shutter < 20)
         meta->exposure_s = exp2(-g->shutter);
@@ -365,7 +365,7 @@ static void put_together(struct gathered *g)
         meta->iso = (int)g->iso_index;
 }
 
-void exif_read(struct meta_part *part, const struct meta_blocks *blocks)
+void meta_exif_read(struct meta_part *part, const struct meta_blocks *blocks)
 {
     struct gathered g = {.part = part, .shutter = (double)NAN, .aperture = (double)NAN};
     struct tiff t, exposure, place;

@@ -59,7 +59,7 @@ static enum text_encoding announced(const struct dataset *d)
     return latin1 ? TEXT_LATIN1 : TEXT_GUESS;
 }
 
-void iptc_read(struct meta_part *part, struct meta_bytes iptc)
+void meta_iptc_read(struct meta_part *part, struct meta_bytes iptc)
 {
     char day[META_EVENTS][TEXT_MAX] = {""}, hour[META_EVENTS][TEXT_MAX] = {""}, word[TEXT_MAX];
     enum text_encoding encoding = TEXT_GUESS;
@@ -76,10 +76,10 @@ void iptc_read(struct meta_part *part, struct meta_bytes iptc)
                                                 : NULL;
         if (!text)
             continue;
-        text_clean(text, TEXT_MAX, d.data, d.size, encoding);
+        meta_text_clean(text, TEXT_MAX, d.data, d.size, encoding);
         if (text == word)
             photo_meta_add_keyword(&part->meta, word);
     }
     for (int i = 0; i < META_CHANGED; i++)
-        (void)time_parse_iptc(&part->times[i], day[i], hour[i]);
+        (void)meta_parse_iptc_time(&part->times[i], day[i], hour[i]);
 }

@@ -29,9 +29,9 @@ struct meta_part {
 void meta_part_clear(struct meta_part *);
 
 /* Each leaves alone what the block does not tell. */
-void exif_read(struct meta_part *, const struct meta_blocks *);
-void iptc_read(struct meta_part *, struct meta_bytes);
+void meta_exif_read(struct meta_part *, const struct meta_blocks *);
+void meta_iptc_read(struct meta_part *, struct meta_bytes);
 /* ERR_FORMAT where the XML ends in an error or holds no RDF; what came before it counts. */
-MUST_USE enum status xmp_read(struct meta_part *, struct meta_bytes, struct err *err);
+MUST_USE enum status meta_xmp_read(struct meta_part *, struct meta_bytes, struct err *err);
 
 #endif

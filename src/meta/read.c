@@ -56,10 +56,10 @@ void meta_read_blocks(struct photo_meta *out, struct meta_hints *hints,
     meta_part_clear(&exif);
     meta_part_clear(&xmp);
     meta_part_clear(&iptc);
-    exif_read(&exif, blocks);
+    meta_exif_read(&exif, blocks);
     if (blocks->xmp.data)
-        (void)!xmp_read(&xmp, blocks->xmp, &ignored);
-    iptc_read(&iptc, blocks->iptc);
+        (void)!meta_xmp_read(&xmp, blocks->xmp, &ignored);
+    meta_iptc_read(&iptc, blocks->iptc);
     photo_meta_clear(out);
     photo_meta_overlay(out, &iptc.meta);
     photo_meta_overlay(out, &xmp.meta);
@@ -90,7 +90,7 @@ enum status meta_read_sidecar(struct photo_meta *out, const void *bytes, size_t 
     photo_meta_clear(out);
     if (size == 0)
         return err_set(err, ERR_FORMAT, "the file is empty");
-    enum status status = xmp_read(&part, (struct meta_bytes){bytes, size}, err);
+    enum status status = meta_xmp_read(&part, (struct meta_bytes){bytes, size}, err);
     if (status != OK)
         return status;
     *out = part.meta;

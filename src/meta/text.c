@@ -46,7 +46,8 @@ static bool is_control(const uint8_t *p, size_t length)
            (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-size_t text_clean(char *out, size_t max, const void *bytes, size_t size, enum text_encoding how)
+size_t meta_text_clean(char *out, size_t max, const void *bytes, size_t size,
+                       enum text_encoding how)
 {
     const uint8_t *p = bytes, *nul = size ? memchr(p, 0, size) : NULL;
     size = nul ? (size_t)(nul - p) : size;
@@ -125,7 +126,7 @@ static bool set_time(struct meta_time *out, const int date[3], const int clock[3
     return true;
 }
 
-bool time_parse_offset(int *offset_min, const char *text)
+bool meta_parse_offset(int *offset_min, const char *text)
 {
     const char *p = text + strspn(text, " ");
     int hours, minutes = 0;
@@ -145,7 +146,7 @@ bool time_parse_offset(int *offset_min, const char *text)
     return true;
 }
 
-void time_add_fraction(struct meta_time *t, const char *digits)
+void meta_add_fraction(struct meta_time *t, const char *digits)
 {
     int ms = 0, unit = 100;
     for (; isdigit((unsigned char)*digits) && unit > 0; digits++, unit /= 10)
@@ -154,7 +155,7 @@ void time_add_fraction(struct meta_time *t, const char *digits)
         t->ms += ms;
 }
 
-bool time_parse(struct meta_time *out, const char *text)
+bool meta_parse_time(struct meta_time *out, const char *text)
 {
     const char *p = text + strspn(text, " ");
     int date[3] = {0, 1, 1}, clock[3] = {0};
@@ -177,17 +178,17 @@ bool time_parse(struct meta_time *out, const char *text)
     if (!set_time(&t, date, clock))
         return false;
     if (skip(&p, ".,")) {
-        time_add_fraction(&t, p);
+        meta_add_fraction(&t, p);
         p += strspn(p, "0123456789");
     }
     int offset;
-    if (time_parse_offset(&offset, p))
+    if (meta_parse_offset(&offset, p))
         t.offset_min = offset;
     *out = t;
     return true;
 }
 
-bool time_parse_iptc(struct meta_time *out, const char *day, const char *time_of_day)
+bool meta_parse_iptc_time(struct meta_time *out, const char *day, const char *time_of_day)
 {
     int date[3], clock[3] = {0};
     if (!number(&day, 4, &date[0]) || !number(&day, 2, &date[1]) || !number(&day, 2, &date[2]))
@@ -200,7 +201,7 @@ bool time_parse_iptc(struct meta_time *out, const char *day, const char *time_of
     if (!set_time(&t, date, clock))
         return false;
     int offset;
-    if (timed && time_parse_offset(&offset, p))
+    if (timed && meta_parse_offset(&offset, p))
         t.offset_min = offset;
     *out = t;
     return true;

@@ -106,7 +106,7 @@ static enum property property_of(const char *name)
 static void take_value(struct reader *r, enum property property, const char *text, size_t size)
 {
     char clean[VALUE_MAX];
-    if (property == P_NONE || text_clean(clean, sizeof clean, text, size, TEXT_GUESS) == 0)
+    if (property == P_NONE || meta_text_clean(clean, sizeof clean, text, size, TEXT_GUESS) == 0)
         return;
     if (property == P_SUBJECT)
         photo_meta_add_keyword(&r->part->meta, clean);
@@ -240,9 +240,9 @@ static double value_angle(const char *text, double most)
 static void take_times(struct reader *r)
 {
     struct meta_time *times = r->part->times;
-    if (!time_parse(&times[META_TAKEN], r->values[P_TAKEN]))
-        (void)time_parse(&times[META_TAKEN], r->values[P_CREATED]);
-    (void)time_parse(&times[META_DIGITIZED], r->values[P_DIGITIZED]);
+    if (!meta_parse_time(&times[META_TAKEN], r->values[P_TAKEN]))
+        (void)meta_parse_time(&times[META_TAKEN], r->values[P_CREATED]);
+    (void)meta_parse_time(&times[META_DIGITIZED], r->values[P_DIGITIZED]);
 }
 
 static void take_place(struct reader *r)
@@ -268,8 +268,8 @@ static void take_values(struct reader *r)
     if (iso > 0 && iso < 1e8)
         meta->iso = (int)lround(iso);
     if (r->values[P_MAKE][0] || r->values[P_MODEL][0])
-        camera_name(meta->camera, r->values[P_MAKE], r->values[P_MODEL]);
-    text_clean(meta->lens, sizeof meta->lens, r->values[P_LENS], VALUE_MAX, TEXT_GUESS);
+        meta_camera_name(meta->camera, r->values[P_MAKE], r->values[P_MODEL]);
+    meta_text_clean(meta->lens, sizeof meta->lens, r->values[P_LENS], VALUE_MAX, TEXT_GUESS);
     take_positive(&meta->exposure_s, r->values[P_EXPOSURE], 1e6);
     take_positive(&meta->f_number, r->values[P_F_NUMBER], 1000);
     take_positive(&meta->focal_mm, r->values[P_FOCAL], 1e5);
@@ -291,7 +291,7 @@ static size_t without_padding(struct meta_bytes xmp)
                : size;
 }
 
-enum status xmp_read(struct meta_part *part, struct meta_bytes xmp, struct err *err)
+enum status meta_xmp_read(struct meta_part *part, struct meta_bytes xmp, struct err *err)
 {
     if (xmp.size > META_MAX_XMP_BYTES)
         return err_set(err, ERR_LIMIT, "%zu MB of XMP, and the limit is %zu MB", xmp.size >> 20,
