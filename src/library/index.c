@@ -269,9 +269,9 @@ static enum status work(struct run *run)
     const struct pipeline_options how = {
         .model = run->model,
         .workers = workers,
-        .batch = options->batch > 0
-                     ? options->batch
-                     : pipeline_default_batch(model_info(run->model), workers, run->plan.todo_count),
+        .batch = options->batch > 0 ? options->batch
+                                    : pipeline_default_batch(model_info(run->model), workers,
+                                                             run->plan.todo_count),
         .max_megapixels = options->max_megapixels,
         .fast_margin = options->fast_decode ? PICTURE_FAST_MARGIN : 0,
         .cancel = options->cancel,
@@ -280,7 +280,8 @@ static enum status work(struct run *run)
         .model_id = run->model_id,
     };
     struct pipeline *pipeline = NULL;
-    enum status status = pipeline_open(&pipeline, &how, run->plan.todo, run->plan.todo_count, run->err);
+    enum status status =
+        pipeline_open(&pipeline, &how, run->plan.todo, run->plan.todo_count, run->err);
     if (status != OK)
         return status;
     status = drain(run, pipeline);
@@ -344,8 +345,8 @@ static enum status switch_model(struct run *run)
 static enum status choose_model(struct run *run)
 {
     const struct model_info *info = model_info(run->model);
-    enum status status = store_model_use(run->store, info->name, info->fingerprint,
-                                         info->embed_dim, &run->model_id, run->err);
+    enum status status = store_model_use(run->store, info->name, info->fingerprint, info->embed_dim,
+                                         &run->model_id, run->err);
     if (status == OK)
         status = store_model_active(run->store, &run->active_id, run->err);
     if (status != OK || run->active_id != 0)

@@ -28,8 +28,8 @@ struct plan {
     struct walk walk;
     const struct found_file **todo; /* [todo_count] into walk.files */
     size_t todo_count;
-    struct path_list gone;     /* to be forgotten when everything else has been recorded */
-    struct path_list readable; /* folders that could not be read once, and can: no photographs */
+    struct path_list gone;      /* to be forgotten when everything else has been recorded */
+    struct path_list readable;  /* folders that could not be read once, and can: no photographs */
     struct store_place *places; /* [place_count] as of the last run; one block */
     size_t place_count;
 };
