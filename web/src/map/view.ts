@@ -6,9 +6,13 @@ import { h } from '../dom';
 import { notice } from '../states';
 
 export class MapView implements View {
-  readonly element = h('section', { 'aria-label': 'Map', class: 'page' }, notice({ icon: 'map', title: 'Map' }));
-  constructor(readonly app: App) {}
-  enter(): void {}
-  leave(): void {}
-  refresh(): void {}
+    readonly element = h(
+        'section',
+        { 'aria-label': 'Map', class: 'page' },
+        notice({ icon: 'map', title: 'Map' }),
+    );
+    constructor(readonly app: App) {}
+    enter(): void {}
+    leave(): void {}
+    refresh(): void {}
 }
