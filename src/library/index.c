@@ -66,7 +66,8 @@ static void tell(const struct run *run, enum index_event_kind kind, const char *
 
 static struct store_file store_file_of(const struct found_file *file)
 {
-    return (struct store_file){file->path, file->size_bytes, file->mtime_ns};
+    return (struct store_file){
+        .path = file->path, .size_bytes = file->size_bytes, .mtime_ns = file->mtime_ns};
 }
 
 static enum status plan(struct run *run)
@@ -83,7 +84,7 @@ static enum status plan(struct run *run)
         enum status status = store_file_state(run->store, run->model_id, &known, &state, run->err);
         if (status != OK)
             return status;
-        if (state == FILE_UNCHANGED)
+        if (state == FILE_UNCHANGED || state == FILE_NEEDS_META)
             report->unchanged++;
         else if (state == FILE_FAILED_BEFORE && !run->options->retry_failed)
             report->failed_before++;
@@ -288,20 +289,11 @@ static bool was_found(const struct walk *walk, const char *path)
     return false;
 }
 
-static bool is_unread(const struct walk *walk, const char *path)
-{
-    for (size_t i = 0; i < walk->unread_count; i++)
-        if (path_is_under(path, walk->unread[i].path))
-            return true;
-    return false;
-}
-
 static bool root_has_files(const struct walk *walk, const char *root)
 {
-    for (size_t i = 0; i < walk->file_count; i++)
-        if (path_is_under(walk->files[i].path, root))
-            return true;
-    return false;
+    size_t first, end;
+    walk_range(walk, root, &first, &end);
+    return first < end || was_found(walk, root);
 }
 
 /* A folder that could not be read stood among the failures; now that it can, it is no photograph
@@ -334,7 +326,7 @@ static enum status forget_under(struct run *run, const char *root)
     if (status != OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        if (!was_found(&run->walk, paths[i]) && !is_unread(&run->walk, paths[i]))
+        if (!was_found(&run->walk, paths[i]) && !walk_is_unread(&run->walk, paths[i]))
             paths[gone++] = paths[i];
     status = forget_dirs(run, paths, &gone);
     /* A folder that was full and is now empty is more likely a disk that is not mounted than a
@@ -363,11 +355,18 @@ static enum status forget(struct run *run)
 
 /* --- the run ------------------------------------------------------------------------------- */
 
+static struct walk_options walk_options_of(const struct index_options *options)
+{
+    return (struct walk_options){.roots = options->roots,
+                                 .root_count = options->root_count,
+                                 .is_photo = image_name_is_photo};
+}
+
 static enum status run_steps(struct run *run)
 {
     const struct model_info *info = model_info(run->model);
-    enum status status = walk_run(&run->walk, run->options->roots, run->options->root_count,
-                                  image_name_is_photo, run->err);
+    const struct walk_options where = walk_options_of(run->options);
+    enum status status = walk_run(&run->walk, &where, run->err);
     if (status == OK)
         status = store_model_use(run->store, info->name, info->fingerprint, info->embed_dim,
                                  &run->model_id, run->err);
@@ -383,12 +382,16 @@ static enum status run_steps(struct run *run)
     if (status != OK || run->report->cancelled)
         return status;
     status = forget(run);
-    return status == OK ? store_sweep(run->store, run->err) : status;
+    if (status == OK)
+        status = store_sweep(run->store, run->err);
+    return status == OK ? store_model_set_active(run->store, run->model_id, run->err) : status;
 }
 
 enum status index_check_roots(const char *const *roots, size_t root_count, struct err *err)
 {
-    return walk_check_roots(roots, root_count, image_name_is_photo, err);
+    const struct index_options options = {.roots = roots, .root_count = root_count};
+    const struct walk_options where = walk_options_of(&options);
+    return walk_check_roots(&where, err);
 }
 
 enum status index_run(struct store *store, const struct model *model,

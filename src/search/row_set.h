@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct row_set {
-    uint64_t *words; /* [⌈rows / 64⌉]; bits beyond `rows` are 0 */
+    uint64_t *words; /* [rows / 64 + 1]; bits beyond `rows` are 0 */
     size_t rows;
 };
 
