@@ -16,7 +16,7 @@
 #define QUIET_SECONDS 1.0
 #define BUSY_SECONDS 30.0
 #define POLL_SECONDS 60.0
-#define TICK_SECONDS 2.0 /* between looks at the roots, and at whether the run is cancelled */
+#define TICK 2.0 /* times quiet_seconds: between looks at the roots, and at `cancel` */
 #define BUSY_RETRY_SECONDS 5.0
 #define TROUBLE_RETRY_SECONDS 30.0
 
@@ -31,6 +31,16 @@ struct keeper {
     bool failed;              /* the last run did */
     bool started;             /* the first run is over: roots may come and go */
 };
+
+static double quiet_seconds(const struct index_watch_options *options)
+{
+    return options->quiet_seconds > 0 ? options->quiet_seconds : QUIET_SECONDS;
+}
+
+static double poll_seconds(const struct index_watch_options *options)
+{
+    return options->poll_seconds > 0 ? options->poll_seconds : POLL_SECONDS;
+}
 
 static bool cancelled(const struct keeper *k)
 {
@@ -116,7 +126,7 @@ static void run_again(struct keeper *k, const struct watch_changes *changes)
     double now = clock_seconds();
     k->failed = status != OK;
     if (whole)
-        k->next_whole = now + (options->poll_seconds > 0 ? options->poll_seconds : POLL_SECONDS);
+        k->next_whole = now + poll_seconds(options);
     if (status != OK) {
         double seconds = status == ERR_BUSY ? BUSY_RETRY_SECONDS : TROUBLE_RETRY_SECONDS;
         k->next_whole = now + seconds;
@@ -137,8 +147,7 @@ static bool is_time(const struct keeper *k)
 
 static void keep(struct keeper *k)
 {
-    const double poll = k->options->poll_seconds;
-    const double tick = poll > 0 && poll < TICK_SECONDS ? poll : TICK_SECONDS;
+    const double tick = TICK * quiet_seconds(k->options);
     while (!cancelled(k)) {
         struct watch_changes changes = {0};
         bool changed = watch_wait(k->watch, tick, &changes);
@@ -159,7 +168,7 @@ enum status index_watch(struct store *store, const struct model *model,
     struct keeper k = {.store = store, .model = model, .options = options};
     const struct watch_options how = {
         .is_photo = image_name_is_photo,
-        .quiet_seconds = options->quiet_seconds > 0 ? options->quiet_seconds : QUIET_SECONDS,
+        .quiet_seconds = quiet_seconds(options),
         .busy_seconds = BUSY_SECONDS,
         .folder_limit = options->folder_limit,
         .polls = options->polls,
@@ -169,8 +178,7 @@ enum status index_watch(struct store *store, const struct model *model,
     if (status == OK)
         status = run_once(&k, NULL, 0, &report, err);
     if (status == OK) {
-        k.next_whole =
-            clock_seconds() + (options->poll_seconds > 0 ? options->poll_seconds : POLL_SECONDS);
+        k.next_whole = clock_seconds() + poll_seconds(options);
         if (options->on_run)
             options->on_run(options->context, &report);
         tell_state(&k);

@@ -33,8 +33,10 @@ enum {
     BUSY_MAX = 256,    /* files followed while they are written; the others are taken as they are */
     EVENT_BYTES = 64 << 10,
 };
-#define FRESH_SECONDS 2.0 /* until something is written to a new file; links never are */
-#define PATIENCE 10.0     /* times quiet_seconds: changes that never pause are told by then */
+#define FRESH                                                                                      \
+    2.0               /* times quiet_seconds: until something is written to a new file; a link is  \
+                         never written to */
+#define PATIENCE 10.0 /* times quiet_seconds: changes that never pause are told by then */
 
 /* A watched folder. */
 struct folder {
@@ -289,8 +291,7 @@ static void note_file_event(struct watch *w, const char *folder, const char *pat
         end_busy(w, find_busy(w, path));
         change(w, folder, false);
     } else if (mask & IN_CREATE) {
-        set_busy(w, path,
-                 FRESH_SECONDS < w->options.busy_seconds ? FRESH_SECONDS : w->options.busy_seconds);
+        set_busy(w, path, w->options.quiet_seconds * FRESH);
     } else if (mask & IN_MODIFY) {
         set_busy(w, path, w->options.busy_seconds);
     } else if (!watch_is_busy(w, path)) { /* IN_ATTRIB */
