@@ -47,7 +47,8 @@ static size_t encode(const struct tiff_writer *w, uint8_t out[512], const struct
         *count = (uint32_t)n;
         return n;
     }
-    size_t numbers = f->type == 5 ? 2 * (size_t)f->count : f->count, each = f->type == 3 ? 2 : 4;
+    size_t numbers = f->type == 5 || f->type == 10 ? 2 * (size_t)f->count : f->count,
+           each = f->type == 3 ? 2 : 4;
     for (size_t i = 0; i < numbers; i++)
         if (each == 2)
             put16(w, out + 2 * i, f->numbers[i]);
