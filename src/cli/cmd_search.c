@@ -171,7 +171,8 @@ static enum status open_work(struct work *work, const struct search_args *args, 
     if (status == OK)
         status = store_matrix_load(work->store, work->model_id, &work->matrix, err);
     if (status == OK)
-        status = store_labels_load(work->store, work->model_id, &work->matrix, &work->labels, err);
+        status =
+            store_labels_load(work->store, work->model_id, NULL, &work->matrix, &work->labels, err);
     if (status == OK && args->category)
         status = search_filter_category(&work->matrix, &work->labels, args->category, err);
     return status;

@@ -13,6 +13,7 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(status)                                                                                      \
+    X(info)                                                                                        \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \

@@ -66,7 +66,8 @@ static void tell(const struct run *run, enum index_event_kind kind, const char *
 
 static struct store_file store_file_of(const struct found_file *file)
 {
-    return (struct store_file){file->path, file->size_bytes, file->mtime_ns};
+    return (struct store_file){
+        .path = file->path, .size_bytes = file->size_bytes, .mtime_ns = file->mtime_ns};
 }
 
 static enum status plan(struct run *run)
@@ -83,7 +84,7 @@ static enum status plan(struct run *run)
         enum status status = store_file_state(run->store, run->model_id, &known, &state, run->err);
         if (status != OK)
             return status;
-        if (state == FILE_UNCHANGED)
+        if (state == FILE_UNCHANGED || state == FILE_NEEDS_META)
             report->unchanged++;
         else if (state == FILE_FAILED_BEFORE && !run->options->retry_failed)
             report->failed_before++;
@@ -381,7 +382,9 @@ static enum status run_steps(struct run *run)
     if (status != OK || run->report->cancelled)
         return status;
     status = forget(run);
-    return status == OK ? store_sweep(run->store, run->err) : status;
+    if (status == OK)
+        status = store_sweep(run->store, run->err);
+    return status == OK ? store_model_set_active(run->store, run->model_id, run->err) : status;
 }
 
 enum status index_check_roots(const char *const *roots, size_t root_count, struct err *err)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is in the library as a whole, and its health.
+ */
+#ifndef FOVEA_STORE_STORE_UPKEEP_H
+#define FOVEA_STORE_STORE_UPKEEP_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+struct store_summary {
+    int64_t photos, files, failures; /* `files` are the paths that name a photo */
+    int64_t labelled;                /* photos with a label of any model */
+    int64_t file_bytes;              /* of the files, copies counted each */
+    int64_t library_bytes;           /* of the library itself */
+    int schema_version;
+};
+MUST_USE enum status store_summarize(struct store *, struct store_summary *out, struct err *err);
+
+struct store_failure {
+    char *path, *reason;
+    int64_t size_bytes, mtime_ns; /* as they were then */
+    bool transient;               /* of the system, not of the content; mtime_ns is not known */
+};
+/* Sorted by path; freed with free() as one block. */
+MUST_USE enum status store_failures(struct store *, struct store_failure **failures, size_t *count,
+                                    struct err *err);
+
+#endif
