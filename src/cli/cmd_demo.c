@@ -383,8 +383,14 @@ static enum status search(struct work *work, const char *phrase, struct err *err
     say_command(work, "fovea search \"%s\" --limit %d", phrase, HITS);
     enum status status = search_encode(work->session, work->model, &part, 1, query, err);
     if (status == OK)
-        status = scan_top(&work->kernels, work->matrix.vectors, work->matrix.count,
-                          work->matrix.dim, query, HITS, work->args->threads, hits, &found, err);
+        status = scan_top(&(struct scan_request){.kernels = &work->kernels,
+                                                 .vectors = work->matrix.vectors,
+                                                 .count = work->matrix.count,
+                                                 .dim = work->matrix.dim,
+                                                 .query = query,
+                                                 .limit = HITS,
+                                                 .threads = work->args->threads},
+                          hits, &found, err);
     free(query);
     if (status != OK)
         return status;

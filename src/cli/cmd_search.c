@@ -171,7 +171,8 @@ static enum status open_work(struct work *work, const struct search_args *args, 
     if (status == OK)
         status = store_matrix_load(work->store, work->model_id, &work->matrix, err);
     if (status == OK)
-        status = store_labels_load(work->store, work->model_id, &work->matrix, &work->labels, err);
+        status =
+            store_labels_load(work->store, work->model_id, NULL, &work->matrix, &work->labels, err);
     if (status == OK && args->category)
         status = search_filter_category(&work->matrix, &work->labels, args->category, err);
     return status;
@@ -208,8 +209,13 @@ static enum status search(struct work *work, const struct search_args *args, str
     if (status != OK)
         return status;
     kernels_init(&kernels, flags);
-    status = scan_top(&kernels, work->matrix.vectors, work->matrix.count, work->matrix.dim,
-                      work->vector, limit, 0, work->hits, &work->found, err);
+    const struct scan_request scan = {.kernels = &kernels,
+                                      .vectors = work->matrix.vectors,
+                                      .count = work->matrix.count,
+                                      .dim = work->matrix.dim,
+                                      .query = work->vector,
+                                      .limit = limit};
+    status = scan_top(&scan, work->hits, &work->found, err);
     if (status != OK)
         return status;
     work->floor = isnan(args->floor) ? search_default_floor(work->query.parts, work->query.count)

@@ -13,6 +13,8 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(status)                                                                                      \
+    X(info)                                                                                        \
+    X(backup)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \

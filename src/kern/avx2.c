@@ -247,4 +247,31 @@ static inline vec ivec_to_vec(ivec a)
     return _mm256_cvtepi32_ps(a);
 }
 
+#define DOTS 16
+typedef __m256i dots;
+
+static inline dots dots_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+static inline dots dots_add(dots a, dots b)
+{
+    return _mm256_add_epi32(a, b);
+}
+
+static inline dots dots_step(dots sum, const int8_t *row, const int16_t *query)
+{
+    __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)row));
+    __m256i by = _mm256_loadu_si256((const __m256i *)query);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(wide, by));
+}
+
+static inline int32_t dots_total(dots a)
+{
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
 #include "kern/kernels_tmpl.h"

@@ -7,4 +7,10 @@
 
 #define TABLE_INIT kernels_init_avx512
 
+static inline dots dots_step(dots sum, const int8_t *row, const int16_t *query)
+{
+    __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)row));
+    return dots_add(sum, _mm512_madd_epi16(wide, _mm512_loadu_si512(query)));
+}
+
 #include "kern/kernels_tmpl.h"

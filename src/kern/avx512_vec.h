@@ -220,4 +220,23 @@ static inline vec vec_zip_halves(const uint16_t *a, const uint16_t *b)
     return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 }
 
+/* Bytes, widened to 16 bits. */
+#define DOTS 32
+typedef __m512i dots;
+
+static inline dots dots_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+static inline dots dots_add(dots a, dots b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+static inline int32_t dots_total(dots a)
+{
+    return _mm512_reduce_add_epi32(a);
+}
+
 #endif

@@ -71,6 +71,8 @@ struct panel_product {
     size_t y_stride; /* floats */
 };
 
+#define DOT_I8_MOST INT32_MAX
+
 /* Floats of scratch (64-byte aligned) that `attention` needs for such a head, in any table. */
 size_t attention_scratch(int queries, int keys, int head_width);
 
@@ -79,6 +81,10 @@ struct kernels {
     /* scores[i] = query · rows[i]; query: [dim] float32, rows: [count, dim] IEEE float16 */
     void (*dot_f16_rows)(float *scores, const float *query, const uint16_t *rows, size_t count,
                          size_t dim);
+    /* sums[i] = query · rows[i], exactly, the same in every table; rows: [count, dim]. No sum
+     * overflows: 127 times the sum of all |query[i]| is at most DOT_I8_MOST. No row has a -128. */
+    void (*dot_i8_rows)(int32_t *sums, const int16_t *query, const int8_t *rows, size_t count,
+                        size_t dim);
     void (*f16_to_f32)(float *out, const uint16_t *in, size_t n);
     void (*f32_to_f16)(uint16_t *out, const float *in, size_t n); /* round to nearest even */
     void (*bf16_to_f32)(float *out, const uint16_t *in, size_t n);

@@ -2,7 +2,8 @@
  *
  * The kernels, written once over a vector of VEC floats. avx2.c, avx512.c and neon.c define the
  * vector and include this file; it is a template, not an interface. The files that come in at the
- * end have attention and the products; with BYTES defined also those of 8-bit numbers.
+ * end have attention, the products (with BYTES defined also those of 8-bit numbers), and the scan
+ * of bytes, and say what more they need.
  *
  * An including file defines VEC, ROWS and COLUMNS (attention's tile), TABLE_INIT (the name of its
  * table writer) and, all static inline:
@@ -363,10 +364,13 @@ static void gelu_tanh_coarse(float *x, size_t n)
 #include "kern/bytes_tmpl.h"
 #endif
 
+#include "kern/dot_bytes_tmpl.h"
+
 void TABLE_INIT(struct kernels *table)
 {
     table->dot = dot;
     table->dot_f16_rows = dot_f16_rows;
+    table->dot_i8_rows = dot_i8_rows;
     table->f16_to_f32 = f16_to_f32;
     table->f32_to_f16 = f32_to_f16;
     table->bf16_to_f32 = bf16_to_f32;

@@ -22,7 +22,7 @@ void kernels_init_reference(struct kernels *);
 void kernels_init_reference_products(struct kernels *); /* its second half */
 void kernels_init_avx2(struct kernels *);
 void kernels_init_avx512(struct kernels *);
-void kernels_init_avx512vnni(struct kernels *); /* product_q8 */
+void kernels_init_avx512vnni(struct kernels *); /* product_q8, dot_i8_rows */
 void kernels_init_avx512bf16(struct kernels *); /* product_bf16, attention_bf16 */
 void kernels_init_neon(struct kernels *);
 

@@ -230,4 +230,33 @@ static inline vec ivec_to_vec(ivec a)
     return vcvtq_f32_s32(a);
 }
 
+#define DOTS 16
+typedef int32x4_t dots;
+
+static inline dots dots_zero(void)
+{
+    return vdupq_n_s32(0);
+}
+
+static inline dots dots_add(dots a, dots b)
+{
+    return vaddq_s32(a, b);
+}
+
+static inline dots dots_step(dots sum, const int8_t *row, const int16_t *query)
+{
+    int8x16_t bytes = vld1q_s8(row);
+    int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_high_s8(bytes);
+    int16x8_t a = vld1q_s16(query), b = vld1q_s16(query + 8);
+    sum = vmlal_s16(sum, vget_low_s16(low), vget_low_s16(a));
+    sum = vmlal_high_s16(sum, low, a);
+    sum = vmlal_s16(sum, vget_low_s16(high), vget_low_s16(b));
+    return vmlal_high_s16(sum, high, b);
+}
+
+static inline int32_t dots_total(dots a)
+{
+    return vaddvq_s32(a);
+}
+
 #include "kern/kernels_tmpl.h"

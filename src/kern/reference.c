@@ -103,6 +103,16 @@ static void dot_f16_rows(float *scores, const float *query, const uint16_t *rows
     }
 }
 
+static void dot_i8_rows(int32_t *sums, const int16_t *query, const int8_t *rows, size_t count,
+                        size_t dim)
+{
+    for (size_t row = 0; row < count; row++, rows += dim) {
+        sums[row] = 0;
+        for (size_t i = 0; i < dim; i++)
+            sums[row] += query[i] * rows[i];
+    }
+}
+
 static void f16_to_f32(float *out, const uint16_t *in, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -217,6 +227,7 @@ void kernels_init_reference(struct kernels *table)
     *table = (struct kernels){
         .dot = dot,
         .dot_f16_rows = dot_f16_rows,
+        .dot_i8_rows = dot_i8_rows,
         .f16_to_f32 = f16_to_f32,
         .f32_to_f16 = f32_to_f16,
         .bf16_to_f32 = bf16_to_f32,

@@ -122,8 +122,13 @@ enum status classification_store(const struct classification *c, struct store *s
             .probabilities = c->probabilities + i * c->category_count,
         };
     }
-    status = store_labels_replace(store, model_id, categories->json, names, categories->count,
-                                  labels, c->count, err);
+    const struct store_set set = {
+        .name = STORE_SET_DEFAULT,
+        .json = categories->json,
+        .categories = names,
+        .category_count = categories->count,
+    };
+    status = store_labels_replace(store, model_id, &set, labels, c->count, err);
 out:
     free(names);
     free(labels);

@@ -61,7 +61,9 @@ enum status sample_choose(struct sample *out, const char *const *roots, size_t r
                           size_t limit, struct err *err)
 {
     *out = (struct sample){0};
-    enum status status = walk_run(&out->walk, roots, root_count, image_name_is_photo, err);
+    const struct walk_options where = {
+        .roots = roots, .root_count = root_count, .is_photo = image_name_is_photo};
+    enum status status = walk_run(&out->walk, &where, err);
     size_t found = out->walk.file_count;
     if (limit > SAMPLE_MAX)
         limit = SAMPLE_MAX;

@@ -5,7 +5,10 @@
 #include "meta/photo_meta.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void photo_meta_clear(struct photo_meta *meta)
 {
@@ -77,4 +80,23 @@ bool photo_meta_add_keyword(struct photo_meta *meta, const char *keyword)
     memcpy(meta->keywords + used, keyword, length);
     memcpy(meta->keywords + used + length, "\n", 2);
     return true;
+}
+
+const char *photo_meta_time(char out[PHOTO_TIME_MAX], const struct photo_meta *meta)
+{
+    struct tm tm;
+    out[0] = '\0';
+    if (meta->taken_ms == PHOTO_NO_TIME)
+        return out;
+    int64_t ms = (meta->taken_ms % 1000 + 1000) % 1000;
+    time_t seconds = (time_t)((meta->taken_ms - ms) / 1000);
+    size_t used =
+        gmtime_r(&seconds, &tm) ? strftime(out, PHOTO_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+    if (used && ms)
+        used += (size_t)snprintf(out + used, PHOTO_TIME_MAX - used, ".%03d", (int)ms);
+    int offset = meta->offset_min;
+    if (used && offset != PHOTO_NO_OFFSET)
+        snprintf(out + used, PHOTO_TIME_MAX - used, "%c%02d:%02d", offset < 0 ? '-' : '+',
+                 abs(offset) / 60 % 100, abs(offset) % 60);
+    return out;
 }

@@ -17,7 +17,8 @@
 #define PHOTO_NO_RATING (-2)
 
 enum {
-    PHOTO_NAME_MAX = 128,     /* bytes of a camera's or lens' name, with its NUL */
+    PHOTO_NAME_MAX = 128, /* bytes of a camera's or lens' name, with its NUL */
+    PHOTO_TIME_MAX = 40,
     PHOTO_KEYWORDS_MAX = 4096 /* bytes of all keywords, with their line ends and the NUL */
 };
 
@@ -45,6 +46,9 @@ struct photo_meta {
 void photo_meta_clear(struct photo_meta *);
 /* Takes over what `over` tells. */
 void photo_meta_overlay(struct photo_meta *, const struct photo_meta *over);
+/* "2021-07-04T18:22:10+02:00"; with milliseconds where there are any, without the offset where it
+ * is not known; "" where the time is not. Returns out. */
+const char *photo_meta_time(char out[PHOTO_TIME_MAX], const struct photo_meta *);
 /* Appends a keyword unless it is there already; one that does not fit is left out (false). */
 bool photo_meta_add_keyword(struct photo_meta *, const char *keyword);
 

@@ -2,18 +2,15 @@
  *
  * The scan is bound by memory: every vector is read once and meets the query in one kernel call per
  * block of rows. A thread takes a run of neighbouring blocks, so that it reads on sequentially, and
- * keeps its best hits in a heap whose root is the worst of them: for almost every row the cost
- * beside the product is one comparison with the root. At the end the threads' hits are sorted
- * together.
+ * keeps its best hits in a heap (top.h). At the end the threads' hits are sorted together.
  *
- * The same answer at any thread count: blocks begin at fixed rows whoever works on them, so that a
- * row's score does not depend on the division; hits are ordered by (score, row), which is a total
- * order; the best k of the whole are among the best k of each run.
+ * The same answer at any thread count: a row's score does not depend on the division (the kernel
+ * promises that), and hits have a total order.
  *
  * A damaged vector (NaN, infinity) takes part with a score of -1, the least a cosine can be: it
  * neither breaks the order nor wins.
  */
-#include "search/scan.h"
+#include "search/scan_internal.h"
 
 #include "base/cpu.h"
 
@@ -21,137 +18,137 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Rows per kernel call: 1 MiB of 1,024 dimensions. Long enough for the hardware to prefetch, and
- * the scores stay in the first-level cache. */
-#define BLOCK_ROWS 512
+/* With fewer rows, or more of them wanted than one in so many, a first pass saves nothing. */
+enum { BYTES_ROWS_LEAST = 4096, BYTES_LIMIT_PART = 8 };
 
-/* Hits in heap order: no element is better than its children, so hits[0] is the worst. */
-struct heap {
-    struct scan_hit *hits; /* [capacity] */
-    size_t count, capacity;
-};
-
-struct scan {
-    const struct kernels *kernels;
-    const uint16_t *vectors; /* [count, dim] */
-    const float *query;      /* [dim] */
-    size_t count, dim;
-};
-
-static bool better(const struct scan_hit *a, const struct scan_hit *b)
+void scan_divide(struct scan_division *division, const struct scan_request *request)
 {
-    return a->score > b->score || (a->score == b->score && a->row < b->row);
-}
-
-static int compare_hits(const void *a, const void *b)
-{
-    return better(a, b) ? -1 : better(b, a);
-}
-
-/* Puts `hit` where the path from the root leads it. */
-static void sift_down(struct heap *heap, struct scan_hit hit)
-{
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < heap->count; i = child) {
-        if (child + 1 < heap->count && better(&heap->hits[child], &heap->hits[child + 1]))
-            child++; /* the worse of the two */
-        if (!better(&hit, &heap->hits[child]))
-            break;
-        heap->hits[i] = heap->hits[child];
-    }
-    heap->hits[i] = hit;
-}
-
-static void sift_up(struct heap *heap, struct scan_hit hit)
-{
-    size_t i = heap->count++;
-    for (size_t parent; i > 0; i = parent) {
-        parent = (i - 1) / 2;
-        if (!better(&heap->hits[parent], &hit))
-            break;
-        heap->hits[i] = heap->hits[parent];
-    }
-    heap->hits[i] = hit;
-}
-
-static void offer(struct heap *heap, size_t row, float score)
-{
-    struct scan_hit hit = {row, isfinite(score) ? score : -1.0f};
-    if (heap->count < heap->capacity)
-        sift_up(heap, hit);
-    else if (better(&hit, &heap->hits[0]))
-        sift_down(heap, hit);
-}
-
-static void scan_block(const struct scan *scan, size_t block, struct heap *heap)
-{
-    float scores[BLOCK_ROWS];
-    size_t first = block * BLOCK_ROWS;
-    size_t rows = scan->count - first < BLOCK_ROWS ? scan->count - first : BLOCK_ROWS;
-    scan->kernels->dot_f16_rows(scores, scan->query, scan->vectors + first * scan->dim, rows,
-                                scan->dim);
-    for (size_t i = 0; i < rows; i++)
-        offer(heap, first + i, scores[i]);
-}
-
-/* The division of the blocks: run t is [blocks * t / runs, blocks * (t + 1) / runs). */
-static size_t run_start(size_t blocks, int t, int runs)
-{
-    return blocks / (size_t)runs * (size_t)t + blocks % (size_t)runs * (size_t)t / (size_t)runs;
-}
-
-/* Heaps no larger than the rows that can come to them: together at most count hits. */
-static size_t divide(struct heap *heaps, int runs, size_t blocks, size_t count, size_t limit)
-{
-    size_t total = 0;
-    for (int t = 0; t < runs; t++) {
-        size_t end = run_start(blocks, t + 1, runs) * BLOCK_ROWS;
-        size_t rows = (end < count ? end : count) - run_start(blocks, t, runs) * BLOCK_ROWS;
-        heaps[t] = (struct heap){.capacity = rows < limit ? rows : limit};
-        total += heaps[t].capacity;
-    }
-    return total;
-}
-
-static void run_all(const struct scan *scan, struct heap *heaps, int runs, size_t blocks)
-{
-#pragma omp parallel for num_threads(runs) schedule(static, 1)
-    for (int t = 0; t < runs; t++)
-        for (size_t b = run_start(blocks, t, runs); b < run_start(blocks, t + 1, runs); b++)
-            scan_block(scan, b, &heaps[t]);
-}
-
-enum status scan_top(const struct kernels *kernels, const uint16_t *vectors, size_t count, int dim,
-                     const float *query, size_t limit, int threads, struct scan_hit *hits,
-                     size_t *found, struct err *err)
-{
-    *found = 0;
-    if (count == 0 || limit == 0)
-        return OK;
-    struct scan scan = {kernels, vectors, query, count, (size_t)dim};
-    size_t blocks = (count - 1) / BLOCK_ROWS + 1;
-    int runs = threads > 0 ? threads : cpu_cores();
+    size_t blocks = request->count / SCAN_BLOCK_ROWS + (request->count % SCAN_BLOCK_ROWS != 0);
+    int runs = request->threads > 0 ? request->threads : cpu_cores();
+    if (runs > SCAN_RUNS_MAX)
+        runs = SCAN_RUNS_MAX;
     if ((size_t)runs > blocks)
-        runs = (int)blocks;
+        runs = blocks ? (int)blocks : 1;
+    const size_t n = (size_t)runs;
+    for (size_t t = 0; t <= n; t++)
+        division->first[t] = (blocks / n * t + blocks % n * t / n) * SCAN_BLOCK_ROWS;
+    division->first[n] = request->count;
+    division->runs = runs;
+}
 
-    struct heap *heaps = calloc((size_t)runs, sizeof *heaps);
-    size_t total = heaps ? divide(heaps, runs, blocks, count, limit) : 0;
-    struct scan_hit *kept = heaps ? malloc(total * sizeof *kept) : NULL;
-    if (!kept) {
-        free(heaps);
-        return err_no_memory(err, "search hits", total * sizeof *kept);
+size_t scan_next_rows(const struct row_set *set, size_t *row, size_t end)
+{
+    size_t first = *row;
+    while (first < end && !row_set_has(set, first)) {
+        /* on to the next row of this word, or to the next word */
+        uint64_t rest = set->words[first / 64] >> first % 64;
+        first += rest ? (size_t)__builtin_ctzll(rest) : 64 - first % 64;
     }
-    size_t used = 0;
-    for (int t = 0; t < runs; used += heaps[t++].capacity)
-        heaps[t].hits = kept + used;
-    run_all(&scan, heaps, runs, blocks);
+    if (first >= end)
+        return 0;
+    *row = first;
+    size_t last = first + 1;
+    while (last < end && row_set_has(set, last))
+        last++;
+    return last - first;
+}
 
-    /* Every heap is full by now: its capacity is at most the rows it has seen. */
-    qsort(kept, total, sizeof *kept, compare_hits);
-    *found = total < limit ? total : limit;
+float scan_clean(float score)
+{
+    return isfinite(score) ? score : -1.0f;
+}
+
+/* The scores of the rows [first, end) of one block; scores[0] is that of `first`. */
+static void score_rows(const struct scan_request *r, size_t first, size_t end, float *scores)
+{
+    r->kernels->dot_f16_rows(scores, r->query, r->vectors + first * (size_t)r->dim, end - first,
+                             (size_t)r->dim);
+    for (size_t i = 0; i < end - first; i++)
+        scores[i] = scan_clean(scores[i]);
+}
+
+static void offer_rows(const struct scan_request *r, size_t first, size_t end, struct heap *heap)
+{
+    float scores[SCAN_BLOCK_ROWS];
+    for (size_t row = first, block; row < end; row = block) {
+        block = scan_block_end(row, end);
+        score_rows(r, row, block, scores);
+        for (size_t i = row; i < block; i++)
+            heap_offer(heap, i, scores[i - row]);
+    }
+}
+
+static void offer_run(const struct scan_request *r, size_t first, size_t end, struct heap *heap)
+{
+    if (!r->rows) {
+        offer_rows(r, first, end, heap);
+        return;
+    }
+    for (size_t row = first, count; (count = scan_next_rows(r->rows, &row, end)); row += count)
+        offer_rows(r, row, row + count, heap);
+}
+
+static enum status scan_vectors(const struct scan_request *r, struct scan_hit *hits, size_t *found,
+                                struct err *err)
+{
+    struct scan_division division;
+    struct heap *heaps;
+    scan_divide(&division, r);
+    enum status status = heaps_open(&heaps, division.first, division.runs, r->limit, err);
+    if (status != OK)
+        return status;
+#pragma omp parallel for num_threads(division.runs) schedule(static, 1)
+    for (int t = 0; t < division.runs; t++)
+        offer_run(r, division.first[t], division.first[t + 1], &heaps[t]);
+
+    const size_t kept = heaps_sort(heaps, division.runs);
+    *found = kept < r->limit ? kept : r->limit;
     for (size_t i = 0; i < *found; i++)
-        hits[i] = kept[i];
-    free(kept);
+        hits[i] = heaps[0].hits[i];
     free(heaps);
     return OK;
+}
+
+static double length_of(const float *x, int dim)
+{
+    double square = 0;
+    for (int d = 0; d < dim; d++)
+        square += (double)x[d] * (double)x[d];
+    return sqrt(square);
+}
+
+enum status scan_top(const struct scan_request *request, struct scan_hit *hits, size_t *found,
+                     struct err *err)
+{
+    *found = 0;
+    size_t rows = request->rows ? row_set_count(request->rows) : request->count;
+    if (request->rescored)
+        *request->rescored = rows;
+    if (rows == 0 || request->limit == 0)
+        return OK;
+    if (request->bytes && rows >= BYTES_ROWS_LEAST && request->limit <= rows / BYTES_LIMIT_PART) {
+        double length = length_of(request->query, request->dim);
+        if (isfinite(length) && length > 0)
+            return scan_by_bytes(request, length, hits, found, err);
+    }
+    return scan_vectors(request, hits, found, err);
+}
+
+static void score_run(const struct scan_request *r, size_t first, size_t end, float *scores)
+{
+    if (!r->rows) {
+        score_rows(r, first, end, scores + first);
+        return;
+    }
+    for (size_t row = first, count; (count = scan_next_rows(r->rows, &row, end)); row += count)
+        score_rows(r, row, row + count, scores + row);
+}
+
+void scan_scores(const struct scan_request *request, float *scores)
+{
+    struct scan_division division;
+    scan_divide(&division, request);
+#pragma omp parallel for num_threads(division.runs) schedule(static, 1)
+    for (int t = 0; t < division.runs; t++)
+        score_run(request, division.first[t], division.first[t + 1], scores);
 }

@@ -119,23 +119,43 @@ static enum status begin(struct sqlite_store *s, enum sql_slot slot, const char 
                          struct err *err)
 {
     roll_back(s); /* what could not be rolled back before, for lack of memory */
+    s->counts = false;
     return execute(s, slot, text, err);
 }
 
-enum status sql_begin_write(struct sqlite_store *s, struct err *err)
+enum status sql_begin_quiet_write(struct sqlite_store *s, struct err *err)
 {
     /* IMMEDIATE: a transaction that begins by reading could find out too late that another process
      * has written meanwhile, and would have to be thrown away. */
     return begin(s, SQL_BEGIN_WRITE, "BEGIN IMMEDIATE", err);
 }
 
+enum status sql_begin_write(struct sqlite_store *s, struct err *err)
+{
+    enum status status = sql_begin_quiet_write(s, err);
+    s->counts = status == OK;
+    s->changes = sqlite3_total_changes(s->db);
+    return status;
+}
+
 enum status sql_begin_read(struct sqlite_store *s, struct err *err)
 {
-    return begin(s, SQL_BEGIN_READ, "BEGIN", err);
+    return s->base.reading ? OK : begin(s, SQL_BEGIN_READ, "BEGIN", err);
+}
+
+static enum status raise_revision(struct sqlite_store *s, struct err *err)
+{
+    if (!s->counts || sqlite3_total_changes(s->db) == s->changes)
+        return OK;
+    return execute(s, SQL_REVISION_RAISE, "UPDATE library SET revision = revision + 1", err);
 }
 
 enum status sql_finish(struct sqlite_store *s, enum status status, struct err *err)
 {
+    if (s->base.reading) /* the transaction is store_read_begin()'s */
+        return status;
+    if (status == OK)
+        status = raise_revision(s, err);
     if (status == OK)
         status = execute(s, SQL_COMMIT, "COMMIT", err);
     if (status != OK)

@@ -13,30 +13,57 @@
 
 #include <string.h>
 
-/* The mtime of a path whose failure is to be no answer at the next look. */
-#define NO_TIME INT64_MIN
-
 /* --- questions ---------------------------------------------------------------------------- */
+
+/* Columns of the question in sqlite_file_state(). */
+enum {
+    COL_SIZE,
+    COL_MTIME,
+    COL_FAILED,
+    COL_EMBEDDED,
+    COL_META,
+    COL_SIDECAR_SIZE,
+    COL_SIDECAR_MTIME
+};
+
+static bool same_sidecar(const struct sql *q, const struct store_file *file)
+{
+    if (sqlite3_column_type(q->stmt, COL_SIDECAR_SIZE) == SQLITE_NULL)
+        return file->sidecar_size_bytes <= 0;
+    return sqlite3_column_int64(q->stmt, COL_SIDECAR_SIZE) == file->sidecar_size_bytes &&
+           sqlite3_column_int64(q->stmt, COL_SIDECAR_MTIME) == file->sidecar_mtime_ns;
+}
+
+static enum file_state state_of(const struct sql *q, const struct store_file *file)
+{
+    if (sqlite3_column_int64(q->stmt, COL_SIZE) != file->size_bytes ||
+        sqlite3_column_int64(q->stmt, COL_MTIME) != file->mtime_ns)
+        return FILE_NEW;
+    if (sqlite3_column_int(q->stmt, COL_FAILED))
+        return file->mtime_ns == FAILURE_NO_TIME ? FILE_NEW : FILE_FAILED_BEFORE;
+    if (!sqlite3_column_int(q->stmt, COL_EMBEDDED))
+        return FILE_NEEDS_EMBEDDING;
+    if (!sqlite3_column_int(q->stmt, COL_META) || !same_sidecar(q, file))
+        return FILE_NEEDS_META;
+    return FILE_UNCHANGED;
+}
 
 enum status sqlite_file_state(struct store *store, int64_t model_id, const struct store_file *file,
                               enum file_state *state, struct err *err)
 {
-    struct sql q = sql_start(sqlite_store(store), SQL_FILE_STATE,
-                             "SELECT size_bytes, mtime_ns, failure IS NOT NULL,"
-                             "  EXISTS (SELECT 1 FROM embeddings INDEXED BY embeddings_by_photo"
-                             "          WHERE photo_id = files.photo_id AND model_id = ?)"
-                             " FROM files WHERE path = ?");
+    struct sql q =
+        sql_start(sqlite_store(store), SQL_FILE_STATE,
+                  "SELECT files.size_bytes, files.mtime_ns, failure IS NOT NULL,"
+                  "  EXISTS (SELECT 1 FROM embeddings INDEXED BY embeddings_by_photo"
+                  "          WHERE photo_id = files.photo_id AND model_id = ?),"
+                  "  photos.has_meta, sidecars.size_bytes, sidecars.mtime_ns"
+                  " FROM files LEFT JOIN photos ON photos.id = files.photo_id"
+                  "  LEFT JOIN sidecars ON sidecars.path = files.path WHERE files.path = ?");
     sql_int(&q, model_id);
     sql_path(&q, file->path);
     bool known;
     enum status status = sql_row(&q, &known, err);
-    if (!known || sqlite3_column_int64(q.stmt, 0) != file->size_bytes ||
-        sqlite3_column_int64(q.stmt, 1) != file->mtime_ns)
-        *state = FILE_NEW;
-    else if (sqlite3_column_int(q.stmt, 2))
-        *state = file->mtime_ns == NO_TIME ? FILE_NEW : FILE_FAILED_BEFORE;
-    else
-        *state = sqlite3_column_int(q.stmt, 3) ? FILE_UNCHANGED : FILE_NEEDS_EMBEDDING;
+    *state = known ? state_of(&q, file) : FILE_NEW;
     sql_end(&q);
     return status;
 }
@@ -97,6 +124,28 @@ static enum status add_embedding(struct sqlite_store *s, int64_t model_id, int64
     return sql_run(&q, err);
 }
 
+/* What the content says about itself. Nothing of it is changed by a result that does not tell. */
+static enum status put_meta(struct sqlite_store *s, int64_t photo_id,
+                            const struct store_result *result, struct err *err)
+{
+    enum status status = OK;
+    if (result->meta) {
+        struct sql q = sql_start(s, SQL_PHOTO_META,
+                                 "UPDATE photos SET has_meta = 1, (" META_COLUMNS ")"
+                                 " = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?");
+        sql_meta(&q, result->meta);
+        sql_int(&q, photo_id);
+        status = sql_run(&q, err);
+    }
+    if (status == OK && result->has_phash) {
+        struct sql q = sql_start(s, SQL_PHOTO_PHASH, "UPDATE photos SET phash = ? WHERE id = ?");
+        sql_int(&q, (int64_t)result->phash);
+        sql_int(&q, photo_id);
+        status = sql_run(&q, err);
+    }
+    return status;
+}
+
 /* The photo of a result, added if need be; 0 for a failure. */
 static enum status put_photo(struct sqlite_store *s, int64_t model_id, int dim,
                              const struct store_result *result, int64_t *photo_id, struct err *err)
@@ -107,14 +156,14 @@ static enum status put_photo(struct sqlite_store *s, int64_t model_id, int dim,
     enum status status = find_photo(s, &result->hash, photo_id, err);
     if (status != OK)
         return status;
-    if (*photo_id == 0 && !result->vector)
+    if (*photo_id == 0 && !result->vector && model_id != 0)
         return err_set(err, ERR_ARGUMENT, "%s has no vector, and its content is not in the library",
                        result->file.path);
     if (*photo_id == 0)
         status = add_photo(s, result, photo_id, err);
     if (status == OK && result->vector)
         status = add_embedding(s, model_id, *photo_id, result->vector, dim, err);
-    return status;
+    return status == OK ? put_meta(s, *photo_id, result, err) : status;
 }
 
 /* Whether the path names a photo that a failure does not take from it: one whose content it still
@@ -147,12 +196,35 @@ static enum status put_file(struct sqlite_store *s, const struct store_result *r
                              "  failure = excluded.failure");
     sql_path(&q, result->file.path);
     sql_int(&q, result->file.size_bytes);
-    sql_int(&q, result->transient ? NO_TIME : result->file.mtime_ns);
+    sql_int(&q, result->transient ? FAILURE_NO_TIME : result->file.mtime_ns);
     if (photo_id)
         sql_int(&q, photo_id);
     else
         sql_null(&q);
     sql_text(&q, result->failure);
+    return sql_run(&q, err);
+}
+
+/* What lies beside the path now, in the place of what lay there. */
+static enum status put_sidecar(struct sqlite_store *s, const struct store_result *result,
+                               struct err *err)
+{
+    struct sql q = sql_start(s, SQL_SIDECAR_DROP, "DELETE FROM sidecars WHERE path = ?");
+    sql_path(&q, result->file.path);
+    enum status status = sql_run(&q, err);
+    const struct store_sidecar *sidecar = result->sidecar;
+    if (status != OK || result->failure || !sidecar || sidecar->size_bytes <= 0)
+        return status;
+    q = sql_start(s, SQL_SIDECAR_PUT,
+                  "INSERT INTO sidecars (path, sidecar, size_bytes, mtime_ns, has_meta,"
+                  " " META_COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    sql_path(&q, result->file.path);
+    sql_path(&q, sidecar->path);
+    sql_int(&q, sidecar->size_bytes);
+    sql_int(&q, sidecar->mtime_ns);
+    sql_int(&q, sidecar->meta != NULL);
+    sql_meta(&q, sidecar->meta);
     return sql_run(&q, err);
 }
 
@@ -167,7 +239,7 @@ static enum status put_result(struct sqlite_store *s, int64_t model_id, int dim,
     status = put_photo(s, model_id, dim, result, &photo_id, err);
     if (status == OK)
         status = put_file(s, result, photo_id, err);
-    return status;
+    return status == OK ? put_sidecar(s, result, err) : status;
 }
 
 enum status sqlite_put_results(struct store *store, int64_t model_id,
@@ -177,8 +249,9 @@ enum status sqlite_put_results(struct store *store, int64_t model_id,
     enum status status = sql_begin_write(s, err);
     if (status != OK)
         return status;
-    int dim;
-    status = sqlite_model_dim(s, model_id, &dim, err);
+    int dim = 0;
+    if (model_id != 0)
+        status = sqlite_model_dim(s, model_id, &dim, err);
     for (size_t i = 0; status == OK && i < count; i++)
         status = put_result(s, model_id, dim, &results[i], err);
     return sql_finish(s, status, err);

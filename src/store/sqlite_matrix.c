@@ -11,6 +11,10 @@
  *
  * All within one transaction, so that a run that writes meanwhile cannot come between.
  *
+ * An update has most vectors in memory already: those are copied, in step with the list as well
+ * (the old rows sorted by photo id), and only the others are looked up. A photo's vector never
+ * changes, and neither its id nor the model's is ever used again.
+ *
  * Measured with 100,000 x 1,024 (205 MB) in the page cache, the load takes about twice as long as
  * read() of the file; the copy to the row is the smaller part of it.
  */
@@ -185,7 +189,62 @@ static enum status copy_vectors(struct load *load, struct err *err)
     return status;
 }
 
-enum status sqlite_matrix_load(struct store *store, int64_t model_id, struct store_matrix *out,
+/* --- 3, when most are in memory ----------------------------------------------------------- */
+
+struct old_row {
+    int64_t photo_id;
+    size_t row;
+};
+
+static int compare_old(const void *a, const void *b)
+{
+    return compare_ids(&((const struct old_row *)a)->photo_id,
+                       &((const struct old_row *)b)->photo_id);
+}
+
+static enum status look_up(struct load *load, size_t i, struct err *err)
+{
+    struct sql q = sql_start(load->store, SQL_EMBEDDING_ONE,
+                             "SELECT photo_id, vector FROM embeddings"
+                             " WHERE model_id = ? AND photo_id = ?");
+    sql_int(&q, load->model_id);
+    sql_int(&q, load->ids[i]);
+    bool row;
+    enum status status = sql_row(&q, &row, err);
+    if (status == OK)
+        status = row ? take_vector(load, &q, i, err)
+                     : sql_damaged(load->store, "an index disagrees with its table", err);
+    sql_end(&q);
+    return status;
+}
+
+static enum status reuse_vectors(struct load *load, const struct store_matrix *old, struct err *err)
+{
+    struct old_row *rows = malloc((old->count ? old->count : 1) * sizeof *rows);
+    if (!rows)
+        return err_no_memory(err, "the library's photos", old->count * sizeof *rows);
+    for (size_t i = 0; i < old->count; i++)
+        rows[i] = (struct old_row){old->photo_ids[i], i};
+    qsort(rows, old->count, sizeof *rows, compare_old);
+    enum status status = OK;
+    size_t j = 0;
+    for (size_t i = 0; status == OK && i < load->id_count; i++) {
+        if (load->rows[i] == NO_ROW)
+            continue;
+        while (j < old->count && rows[j].photo_id < load->ids[i])
+            j++;
+        if (j < old->count && rows[j].photo_id == load->ids[i])
+            memcpy(load->out->vectors + load->rows[i] * load->dim,
+                   old->vectors + rows[j].row * load->dim, load->dim * sizeof *old->vectors);
+        else
+            status = look_up(load, i, err);
+    }
+    free(rows);
+    return status;
+}
+
+enum status sqlite_matrix_load(struct store *store, int64_t model_id,
+                               const struct store_matrix *old, struct store_matrix *out,
                                struct err *err)
 {
     struct sqlite_store *s = sqlite_store(store);
@@ -204,7 +263,8 @@ enum status sqlite_matrix_load(struct store *store, int64_t model_id, struct sto
     if (status == OK)
         status = alloc_rows(&load, err);
     if (status == OK)
-        status = copy_vectors(&load, err);
+        status = old && old->count > 0 && old->dim == dim ? reuse_vectors(&load, old, err)
+                                                          : copy_vectors(&load, err);
     status = sql_finish(s, status, err);
     free(load.ids);
     free(load.rows);

@@ -221,6 +221,8 @@ static enum status start_writing(struct sqlite_store *s, const struct header *he
         return sql_fail(s->db, s->path, rc, err);
     enum status status = configure(s, err);
     if (status == OK)
+        status = sqlite_keep_old(s, library_migrations.count, err);
+    if (status == OK)
         status = migrations_apply(s->db, s->path, &library_migrations, err);
     if (status != OK)
         return status;
@@ -269,13 +271,14 @@ enum status sqlite_open(struct store **out, const char *path, enum store_mode mo
         free(copy);
         return err_no_memory(err, "the library's handle", sizeof *s);
     }
-    s->base = (struct store){&sqlite_store_ops, mode};
+    s->base = (struct store){.ops = &sqlite_store_ops, .mode = mode};
     s->path = copy;
     status = open_file(s, err);
     if (status == OK) {
         *out = &s->base;
     } else {
         sqlite3_close(s->db); /* as it is: a file that was refused is not to be written to */
+        free(s->kept);
         free(s->path);
         free(s);
     }
@@ -291,6 +294,7 @@ void sqlite_close(struct store *store)
     if (store->mode == STORE_WRITE)
         stop_writing(s);
     sqlite3_close(s->db);
+    free(s->kept);
     free(s->path);
     free(s);
 }
@@ -300,7 +304,7 @@ enum status sqlite_index_lock(struct store *store, struct err *err)
     struct sqlite_store *s = sqlite_store(store);
     if (s->index_lock)
         return OK;
-    return index_lock_open(&s->index_lock, sqlite3_db_filename(s->db, "main"), err);
+    return index_lock_open(&s->index_lock, sqlite3_db_filename(s->db, "main"), "indexing", err);
 }
 
 void sqlite_index_unlock(struct store *store)
@@ -312,22 +316,63 @@ void sqlite_index_unlock(struct store *store)
     s->index_lock = NULL;
 }
 
+enum status sqlite_read_begin(struct store *store, struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    enum status status = sql_begin_read(s, err);
+    if (status != OK)
+        return status;
+    /* BEGIN alone does not look at the library yet; a first question does. */
+    int64_t revision;
+    status = sqlite_revision(store, &revision, err);
+    return status == OK ? OK : sql_finish(s, status, err);
+}
+
+void sqlite_read_end(struct store *store)
+{
+    struct err ignored;
+    (void)!sql_finish(sqlite_store(store), OK, &ignored);
+}
+
 const struct store_ops sqlite_store_ops = {
     .open = sqlite_open,
     .close = sqlite_close,
     .index_lock = sqlite_index_lock,
     .index_unlock = sqlite_index_unlock,
+    .read_begin = sqlite_read_begin,
+    .read_end = sqlite_read_end,
+    .revision = sqlite_revision,
     .model_use = sqlite_model_use,
     .models = sqlite_models,
+    .model_active = sqlite_model_active,
+    .model_set_active = sqlite_model_set_active,
+    .model_remove = sqlite_model_remove,
+    .matrix_load = sqlite_matrix_load,
+    .artifact_put = sqlite_artifact_put,
+    .artifact_get = sqlite_artifact_get,
+    .artifact_remove = sqlite_artifact_remove,
     .file_state = sqlite_file_state,
     .has_embedding = sqlite_has_embedding,
     .put_results = sqlite_put_results,
     .paths_under = sqlite_paths_under,
     .forget_paths = sqlite_forget_paths,
     .sweep = sqlite_sweep,
-    .matrix_load = sqlite_matrix_load,
+    .facts_load = sqlite_facts_load,
+    .photo_load = sqlite_photo_load,
+    .photo_find = sqlite_photo_find,
+    .photo_find_hash = sqlite_photo_find_hash,
+    .photo_ids = sqlite_photo_ids,
+    .known_visit = sqlite_known_visit,
+    .places = sqlite_places,
+    .places_replace = sqlite_places_replace,
     .labels_replace = sqlite_labels_replace,
     .labels_load = sqlite_labels_load,
+    .label_sets = sqlite_label_sets,
+    .labels_drop = sqlite_labels_drop,
+    .decision_put = sqlite_decision_put,
+    .decisions = sqlite_decisions,
     .summarize = sqlite_summarize,
     .failures = sqlite_failures,
+    .backup = sqlite_backup,
+    .kept_copy = sqlite_kept_copy,
 };

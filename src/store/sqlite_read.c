@@ -1,175 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Models, paths, failures and the summary. Photos that no path names (sqlite_index.c) count
+ * Paths, failures and the summary. Photos that no path names (sqlite_index.c) count
  * nowhere.
  */
 #include "store/sqlite.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* --- models ------------------------------------------------------------------------------- */
-
-struct found_model {
-    int64_t id; /* 0: none */
-    int dim;
-    bool current; /* used last, and by this name */
-};
-
-static enum status find_model(struct sqlite_store *s, const char *name, const char *fingerprint,
-                              struct found_model *model, struct err *err)
-{
-    *model = (struct found_model){0};
-    struct sql q =
-        sql_start(s, SQL_MODEL_FIND,
-                  "SELECT id, dim, name = ? AND last_use = (SELECT max(last_use) FROM models)"
-                  " FROM models WHERE fingerprint = ?");
-    sql_text(&q, name);
-    sql_text(&q, fingerprint);
-    bool found;
-    enum status status = sql_row(&q, &found, err);
-    if (found)
-        *model = (struct found_model){
-            .id = sqlite3_column_int64(q.stmt, 0),
-            .dim = sqlite3_column_int(q.stmt, 1),
-            .current = sqlite3_column_int(q.stmt, 2),
-        };
-    sql_end(&q);
-    return status;
-}
-
-static enum status check_model(const struct sqlite_store *s, const char *name, int dim,
-                               const struct found_model *model, struct err *err)
-{
-    if (model->id == 0 && s->base.mode == STORE_READ)
-        return err_set(err, ERR_NOT_FOUND,
-                       "the library %s has no embeddings of the model %s: \"fovea index\" with "
-                       "this model makes them",
-                       s->path, name);
-    if (model->id != 0 && model->dim != dim)
-        return err_set(err, ERR_FORMAT,
-                       "the library %s has embeddings of %d dimensions for the model %s, which now "
-                       "gives %d",
-                       s->path, model->dim, name, dim);
-    return OK;
-}
-
-static enum status write_model(struct sqlite_store *s, const char *name, const char *fingerprint,
-                               int dim, struct found_model *model, struct err *err)
-{
-    bool known = model->id != 0;
-    struct sql q =
-        known ? sql_start(s, SQL_MODEL_TOUCH,
-                          "UPDATE models SET name = ?,"
-                          "  last_use = (SELECT max(last_use) FROM models) + 1 WHERE id = ?")
-              : sql_start(s, SQL_MODEL_ADD,
-                          "INSERT INTO models (name, fingerprint, dim, last_use) VALUES"
-                          " (?, ?, ?, (SELECT coalesce(max(last_use), 0) + 1 FROM models))");
-    sql_text(&q, name);
-    if (known) {
-        sql_int(&q, model->id);
-    } else {
-        sql_text(&q, fingerprint);
-        sql_int(&q, dim);
-    }
-    enum status status = sql_run(&q, err);
-    if (!known)
-        model->id = sqlite3_last_insert_rowid(s->db);
-    return status;
-}
-
-enum status sqlite_model_use(struct store *store, const char *name, const char *fingerprint,
-                             int dim, int64_t *model_id, struct err *err)
-{
-    struct sqlite_store *s = sqlite_store(store);
-    bool write = store->mode == STORE_WRITE;
-    struct found_model model;
-    enum status status = find_model(s, name, fingerprint, &model, err);
-    if (status == OK && write && !model.current) {
-        /* Again, now that no other process can add it. */
-        status = sql_begin_write(s, err);
-        if (status != OK)
-            return status;
-        status = find_model(s, name, fingerprint, &model, err);
-        if (status == OK)
-            status = check_model(s, name, dim, &model, err);
-        if (status == OK)
-            status = write_model(s, name, fingerprint, dim, &model, err);
-        status = sql_finish(s, status, err);
-    } else if (status == OK) {
-        status = check_model(s, name, dim, &model, err);
-    }
-    *model_id = status == OK ? model.id : 0;
-    return status;
-}
-
-enum status sqlite_model_dim(struct sqlite_store *s, int64_t model_id, int *dim, struct err *err)
-{
-    *dim = 0;
-    struct sql q = sql_start(s, SQL_MODEL_DIM, "SELECT dim FROM models WHERE id = ?");
-    sql_int(&q, model_id);
-    bool found;
-    enum status status = sql_row(&q, &found, err);
-    if (found)
-        *dim = sqlite3_column_int(q.stmt, 0);
-    else if (status == OK)
-        status = err_set(err, ERR_NOT_FOUND, "the library %s has no model %lld", s->path,
-                         (long long)model_id);
-    sql_end(&q);
-    return status;
-}
-
-static void copy_text(char *out, size_t size, const struct sql *q, int column)
-{
-    const unsigned char *text = sqlite3_column_text(q->stmt, column);
-    snprintf(out, size, "%s", text ? (const char *)text : "");
-}
-
-static enum status append_model(struct store_model **models, size_t *count, const struct sql *q,
-                                struct err *err)
-{
-    struct store_model *grown = realloc(*models, (*count + 1) * sizeof **models);
-    if (!grown)
-        return err_no_memory(err, "the library's models", (*count + 1) * sizeof **models);
-    *models = grown;
-    struct store_model *model = &grown[(*count)++];
-    *model = (struct store_model){
-        .id = sqlite3_column_int64(q->stmt, 0),
-        .dim = sqlite3_column_int(q->stmt, 3),
-        .embeddings = sqlite3_column_int64(q->stmt, 4),
-    };
-    copy_text(model->name, sizeof model->name, q, 1);
-    copy_text(model->fingerprint, sizeof model->fingerprint, q, 2);
-    return OK;
-}
-
-enum status sqlite_models(struct store *store, struct store_model **models, size_t *count,
-                          struct err *err)
-{
-    struct sql q =
-        sql_start(sqlite_store(store), SQL_MODEL_LIST,
-                  "SELECT id, name, fingerprint, dim,"
-                  "  (SELECT count(*) FROM embeddings INDEXED BY embeddings_by_photo"
-                  "   WHERE model_id = models.id AND EXISTS"
-                  "     (SELECT 1 FROM files WHERE files.photo_id = embeddings.photo_id))"
-                  " FROM models ORDER BY last_use DESC");
-    bool row;
-    enum status status = sql_row(&q, &row, err);
-    while (status == OK && row) {
-        status = append_model(models, count, &q, err);
-        if (status == OK)
-            status = sql_row(&q, &row, err);
-    }
-    sql_end(&q);
-    if (status != OK) {
-        free(*models);
-        *models = NULL;
-        *count = 0;
-    }
-    return status;
-}
 
 /* --- lists of strings --------------------------------------------------------------------- */
 
@@ -230,35 +68,76 @@ enum status sqlite_paths_under(struct store *store, const char *root, char ***pa
     return status;
 }
 
+static enum status append_failure(struct store_failure **failures, size_t *count,
+                                  const struct sql *q, struct str *strings, struct err *err)
+{
+    /* Grows at powers of two. */
+    if ((*count & (*count - 1)) == 0) {
+        size_t size = (*count ? 2 * *count : 1) * sizeof **failures;
+        struct store_failure *grown = realloc(*failures, size);
+        if (!grown)
+            return err_no_memory(err, "the library's failures", size);
+        *failures = grown;
+    }
+    int64_t mtime_ns = sqlite3_column_int64(q->stmt, 3);
+    (*failures)[(*count)++] = (struct store_failure){
+        .size_bytes = sqlite3_column_int64(q->stmt, 2),
+        .mtime_ns = mtime_ns,
+        .transient = mtime_ns == FAILURE_NO_TIME,
+    };
+    enum status status = sql_column_path(q, 0, strings, err);
+    const unsigned char *reason = sqlite3_column_text(q->stmt, 1);
+    str_put(strings, reason ? (const char *)reason : "");
+    str_append(strings, "", 1);
+    if (status == OK && !str_ok(strings))
+        status = err_no_memory(err, "the library's failures", strings->size);
+    return status;
+}
+
+/* Array and strings as one block for free(). */
+static enum status join_failures(struct store_failure **failures, size_t count,
+                                 const struct str *strings, struct err *err)
+{
+    size_t array = count * sizeof **failures;
+    struct store_failure *block = realloc(*failures, array + strings->size + 1);
+    if (!block)
+        return err_no_memory(err, "the library's failures", array + strings->size);
+    *failures = block;
+    char *p = (char *)block + array;
+    if (strings->size > 0)
+        memcpy(p, strings->data, strings->size);
+    for (size_t i = 0; i < count; i++) {
+        block[i].path = p;
+        block[i].reason = p + strlen(p) + 1;
+        p = block[i].reason + strlen(block[i].reason) + 1;
+    }
+    return OK;
+}
+
 enum status sqlite_failures(struct store *store, struct store_failure **failures, size_t *count,
                             struct err *err)
 {
-    struct str found = str_new(SIZE_MAX / 4);
+    struct str strings = str_new(SIZE_MAX / 4);
     struct sql q = sql_start(sqlite_store(store), SQL_FAILURES,
-                             "SELECT path, failure FROM files INDEXED BY files_failed"
+                             "SELECT path, failure, size_bytes, mtime_ns"
+                             " FROM files INDEXED BY files_failed"
                              " WHERE failure IS NOT NULL ORDER BY path");
     bool row;
     enum status status = sql_row(&q, &row, err);
-    for (; status == OK && row; ++*count) {
-        status = sql_column_path(&q, 0, &found, err);
-        const unsigned char *reason = sqlite3_column_text(q.stmt, 1);
-        str_put(&found, reason ? (const char *)reason : "");
-        str_append(&found, "", 1);
+    while (status == OK && row) {
+        status = append_failure(failures, count, &q, &strings, err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }
-    if (status == OK && !str_ok(&found))
-        status = err_no_memory(err, "the library's failures", found.size);
-    /* struct store_failure is two strings: the block of 2 * count strings is the array. */
-    _Static_assert(sizeof(struct store_failure) == 2 * sizeof(char *), "path and reason only");
-    char **block = status == OK ? strings_block(&found, 2 * *count) : NULL;
-    if (status == OK && !block)
-        status = err_no_memory(err, "the library's failures", found.size);
-    *failures = (struct store_failure *)(void *)block;
-    if (status != OK)
-        *count = 0;
     sql_end(&q);
-    str_free(&found);
+    if (status == OK)
+        status = join_failures(failures, *count, &strings, err);
+    if (status != OK) {
+        free(*failures);
+        *failures = NULL;
+        *count = 0;
+    }
+    str_free(&strings);
     return status;
 }
 
@@ -295,6 +174,16 @@ enum status sqlite_summarize(struct store *store, struct store_summary *out, str
             .library_bytes = file_size(name) + file_size(sqlite3_filename_wal(name)),
         };
     }
+    sql_end(&q);
+    return status;
+}
+
+enum status sqlite_revision(struct store *store, int64_t *revision, struct err *err)
+{
+    struct sql q = sql_start(sqlite_store(store), SQL_REVISION, "SELECT revision FROM library");
+    bool row;
+    enum status status = sql_row(&q, &row, err);
+    *revision = row ? sqlite3_column_int64(q.stmt, 0) : 0;
     sql_end(&q);
     return status;
 }

@@ -2,8 +2,9 @@
  *
  * Private to store/: what a kind of store fills in. The verbs of store.h check their arguments and
  * call these; here every pointer is set, the arguments are sound, and the verbs that write are only
- * called on a store opened for STORE_WRITE. The contracts (one transaction per writing verb, order
- * of results, who frees) are store.h's.
+ * called on a store opened for STORE_WRITE, outside store_read_begin() and store_read_end(). The
+ * contracts (one transaction per writing verb, order of results, who frees) are store.h's. Results
+ * come in emptied; after a failure the verbs of store.h free what is in them.
  */
 #ifndef FOVEA_STORE_STORE_OPS_H
 #define FOVEA_STORE_STORE_OPS_H
@@ -13,14 +14,30 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
-
     enum status (*index_lock)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
+    enum status (*read_begin)(struct store *, struct err *);
+    void (*read_end)(struct store *);
+    enum status (*revision)(struct store *, int64_t *, struct err *);
 
+    /* store_models.h */
     enum status (*model_use)(struct store *, const char *name, const char *fingerprint, int dim,
                              int64_t *model_id, struct err *);
     enum status (*models)(struct store *, struct store_model **, size_t *count, struct err *);
+    enum status (*model_active)(struct store *, int64_t *model_id, struct err *);
+    enum status (*model_set_active)(struct store *, int64_t model_id, struct err *);
+    enum status (*model_remove)(struct store *, int64_t model_id, struct err *);
+    /* old: NULL for none */
+    enum status (*matrix_load)(struct store *, int64_t model_id, const struct store_matrix *old,
+                               struct store_matrix *, struct err *);
+    enum status (*artifact_put)(struct store *, int64_t model_id, const char *name, const void *,
+                                size_t, struct err *);
+    enum status (*artifact_get)(struct store *, int64_t model_id, const char *name, void **,
+                                size_t *, struct err *);
+    enum status (*artifact_remove)(struct store *, int64_t model_id, const char *name,
+                                   struct err *);
 
+    /* store_photos.h */
     enum status (*file_state)(struct store *, int64_t model_id, const struct store_file *,
                               enum file_state *, struct err *);
     enum status (*has_embedding)(struct store *, int64_t model_id, const struct photo_hash *,
@@ -32,28 +49,54 @@ struct store_ops {
                                struct err *);
     enum status (*forget_paths)(struct store *, char *const *paths, size_t count, struct err *);
     enum status (*sweep)(struct store *, struct err *);
+    enum status (*facts_load)(struct store *, const struct store_matrix *, struct store_facts *,
+                              struct err *);
+    enum status (*photo_load)(struct store *, int64_t photo_id, struct store_photo *, struct err *);
+    /* *photo_id stays 0 if there is none: the verbs of store.h write the text. */
+    enum status (*photo_find)(struct store *, const char *path, int64_t *photo_id, struct err *);
+    enum status (*photo_find_hash)(struct store *, const struct photo_hash *, int64_t *photo_id,
+                                   struct err *);
+    enum status (*photo_ids)(struct store *, int64_t **, size_t *count, struct err *);
 
-    enum status (*matrix_load)(struct store *, int64_t model_id, struct store_matrix *,
-                               struct err *);
+    /* store_known.h; root: as for paths_under */
+    enum status (*known_visit)(struct store *, int64_t model_id, const char *root,
+                               store_known_visitor *, void *context, struct err *);
+    enum status (*places)(struct store *, struct store_place **, size_t *count, struct err *);
+    enum status (*places_replace)(struct store *, const struct store_place *, size_t count,
+                                  struct err *);
 
-    /* positions[i]: the index of labels[i].category in names, -1 for none of these */
-    enum status (*labels_replace)(struct store *, int64_t model_id, const char *set_json,
-                                  const char *const *names, size_t name_count,
+    /* store_labels.h */
+    /* positions[i]: the index of labels[i].category in the set, -1 for none of these */
+    enum status (*labels_replace)(struct store *, int64_t model_id, const struct store_set *,
                                   const struct store_label *, const int *positions, size_t count,
                                   struct err *);
-    enum status (*labels_load)(struct store *, int64_t model_id, const struct store_matrix *,
-                               struct store_labels *, struct err *);
+    enum status (*labels_load)(struct store *, int64_t model_id, const char *set,
+                               const struct store_matrix *, struct store_labels *, struct err *);
+    enum status (*label_sets)(struct store *, int64_t model_id, struct store_label_set **,
+                              size_t *count, struct err *);
+    enum status (*labels_drop)(struct store *, int64_t model_id, const char *set, struct err *);
+    /* a < b */
+    enum status (*decision_put)(struct store *, const struct photo_hash *a,
+                                const struct photo_hash *b, enum decision, struct err *);
+    enum status (*decisions)(struct store *, struct store_decision **, size_t *count, struct err *);
 
+    /* store_upkeep.h */
     enum status (*summarize)(struct store *, struct store_summary *, struct err *);
     enum status (*failures)(struct store *, struct store_failure **, size_t *count, struct err *);
+    enum status (*backup)(struct store *, const char *path, struct err *);
+    const char *(*kept_copy)(const struct store *);
 };
 
 /* The head of every kind's own struct. */
 struct store {
     const struct store_ops *ops;
     enum store_mode mode;
+    bool reading; /* between store_read_begin() and store_read_end() */
 };
 
 extern const struct store_ops sqlite_store_ops;
+
+/* store.c: ERR_ARGUMENT on a store that must not be written to now. */
+MUST_USE enum status store_require_write(const struct store *, struct err *err);
 
 #endif

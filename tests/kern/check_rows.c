@@ -77,6 +77,40 @@ static void check_dot_rows(struct check *check, size_t count, size_t dim)
     fence_free(check, rows);
 }
 
+/* Whole numbers: the reference's bits, also where the sums come as close to overflowing as they
+ * may.
+ */
+static void check_dot_bytes(struct check *check, size_t count, size_t dim, bool extreme)
+{
+    const size_t n = count * dim;
+    int16_t *query = fence_new(dim * sizeof *query, 0);
+    int8_t *rows = fence_new(n, 0);
+    int32_t *sums = fence_new(count * sizeof *sums, 0);
+    int32_t *expected = malloc(count * sizeof *expected);
+    const int32_t most = (int32_t)(dim ? DOT_I8_MOST / 127 / (double)dim : 0);
+    for (size_t i = 0; i < dim; i++) {
+        int32_t value = most > INT16_MAX ? INT16_MAX : most;
+        query[i] = (int16_t)(extreme ? value : (int32_t)(random_bits(check) % 65536) - 32768);
+        if (!extreme && dim > 512)
+            query[i] /= (int16_t)(dim / 256);
+    }
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (int8_t)(extreme ? (i / dim % 2 ? -127 : 127)
+                                   : (int32_t)(random_bits(check) % 255) - 127);
+    check->kernel = "dot_i8_rows";
+    check->kernels.dot_i8_rows(sums, query, rows, count, dim);
+    check->reference.dot_i8_rows(expected, query, rows, count, dim);
+    check_that(check, memcmp(sums, expected, count * sizeof *sums) == 0,
+               "%zu x %zu%s: not the reference's bits", count, dim, extreme ? ", extreme" : "");
+    if (extreme && count)
+        check_that(check, dim == 0 || sums[0] == (int32_t)dim * 127 * query[0],
+                   "%zu x %zu: overflows", count, dim);
+    fence_free(check, query);
+    fence_free(check, rows);
+    fence_free(check, sums);
+    free(expected);
+}
+
 /* The error in units of the parts a result is the sum of: 4.6e-8 to 1.2e-7 at a width of 1280,
  * however far the mean lies from 0. */
 static void check_layernorm(struct check *check, size_t n, double mean, double deviation)
@@ -180,6 +214,10 @@ void check_rows(struct check *check)
         for (size_t count = 0; count < 10; count++)
             if (count < 6 || n < 100)
                 check_dot_rows(check, count, n);
+        for (size_t count = 0; count < 4; count++) {
+            check_dot_bytes(check, count, n, false);
+            check_dot_bytes(check, count, n, true);
+        }
         for (size_t m = 0; m < sizeof moments / sizeof *moments; m++)
             check_layernorm(check, n, moments[m].mean, moments[m].deviation);
         check_softmax(check, n, 1);

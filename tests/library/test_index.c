@@ -375,9 +375,13 @@ static void test_a_picture_finds_itself(void **state)
     kernels_init(&kernels, 0);
     struct scan_hit hit;
     size_t found;
-    assert_int_equal(scan_top(&kernels, matrix.vectors, matrix.count, matrix.dim, query, 1, 1, &hit,
-                              &found, &err),
-                     OK);
+    const struct scan_request scan = {.kernels = &kernels,
+                                      .vectors = matrix.vectors,
+                                      .count = matrix.count,
+                                      .dim = matrix.dim,
+                                      .query = query,
+                                      .limit = 1};
+    assert_int_equal(scan_top(&scan, &hit, &found, &err), OK);
     assert_int_equal(found, 1);
     assert_string_equal(matrix.paths[hit.row], in_dir("photos/sub/3.png"));
     assert_true(hit.score > 0.999f);

@@ -176,9 +176,14 @@ static void bench_scan(const struct store_matrix *m)
         uint64_t sum = 0;
         for (int round = 0; round < 10; round++) {
             double start = clock_seconds();
-            require(scan_top(&kernels, m->vectors, m->count, m->dim, query, 12, threads, hits,
-                             &found, &err),
-                    &err);
+            const struct scan_request scan = {.kernels = &kernels,
+                                              .vectors = m->vectors,
+                                              .count = m->count,
+                                              .dim = m->dim,
+                                              .query = query,
+                                              .limit = 12,
+                                              .threads = threads};
+            require(scan_top(&scan, hits, &found, &err), &err);
             double spent = clock_seconds() - start;
             best_scan = spent < best_scan ? spent : best_scan;
             const uint64_t *words = (const uint64_t *)(const void *)m->vectors;

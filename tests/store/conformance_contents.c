@@ -102,8 +102,15 @@ static const char *const names[] = {"Wild Horizons", "Urban Glow", "Z\xc3\xbcric
 static struct store_label label_of(int64_t photo_id, const char *category, double confidence)
 {
     static const float probabilities[3] = {0.5f, 0.25f, 0.25f};
-    return (struct store_label){photo_id, category, confidence, 0.04, true, probabilities};
+    return (struct store_label){.photo_id = photo_id,
+                                .category = category,
+                                .confidence = confidence,
+                                .margin = 0.04,
+                                .uncertain = true,
+                                .probabilities = probabilities};
 }
+
+static const struct store_set three = {STORE_SET_DEFAULT, "{}", names, 3};
 
 static void assert_labels(struct store *store, int64_t model, const char *const *categories,
                           const double *confidences, size_t count)
@@ -113,7 +120,7 @@ static void assert_labels(struct store *store, int64_t model, const char *const 
     struct store_labels labels;
     assert_ok(store_matrix_load(store, model, &m, &err));
     assert_int_equal(m.count, count);
-    assert_ok(store_labels_load(store, model, &m, &labels, &err));
+    assert_ok(store_labels_load(store, model, NULL, &m, &labels, &err));
     for (size_t i = 0; i < count; i++) {
         if (categories[i])
             assert_string_equal(labels.categories[i], categories[i]);
@@ -141,31 +148,32 @@ static void test_labels(void **state)
         label_of(m.photo_ids[2] + 1000, names[0], 1), /* a photo that is gone by now */
     };
     assert_labels(f->store, f->model, (const char *[4]){NULL}, (double[4]){0}, 4);
-    assert_ok(store_labels_replace(f->store, f->model, "{}", names, 3, labels, 4, &err));
+    assert_ok(store_labels_replace(f->store, f->model, &three, labels, 4, &err));
     const char *expected[] = {"Urban Glow", NULL, NULL, names[2]};
     assert_labels(f->store, f->model, expected, (double[]){0.5, 0.125, 0, 0.75}, 4);
     assert_int_equal(summary_of(f->store).labelled, 3);
 
     /* Refused as a whole: the old ones stay. */
     labels[3] = label_of(m.photo_ids[2], "unheard of", 1);
-    assert_fails(store_labels_replace(f->store, f->model, "{}", names, 3, labels, 4, &err),
-                 ERR_ARGUMENT, "unheard of");
+    assert_fails(store_labels_replace(f->store, f->model, &three, labels, 4, &err), ERR_ARGUMENT,
+                 "unheard of");
     labels[3] = labels[0]; /* twice the same photo */
-    assert_int_equal(store_labels_replace(f->store, f->model, "{}", names, 3, labels, 4, &err),
+    assert_int_equal(store_labels_replace(f->store, f->model, &three, labels, 4, &err),
                      ERR_ARGUMENT);
     labels[3] = label_of(m.photo_ids[2], names[0], (double)NAN);
-    assert_fails(store_labels_replace(f->store, f->model, "{}", names, 3, labels, 4, &err),
-                 ERR_ARGUMENT, "not a number");
-    assert_fails(store_labels_replace(f->store, f->model, "{}", names, 0, NULL, 0, &err),
-                 ERR_ARGUMENT, "categories");
-    assert_int_equal(store_labels_replace(f->store, 99, "{}", names, 3, labels, 1, &err),
-                     ERR_NOT_FOUND);
+    assert_fails(store_labels_replace(f->store, f->model, &three, labels, 4, &err), ERR_ARGUMENT,
+                 "not a number");
+    const struct store_set empty = {STORE_SET_DEFAULT, "{}", names, 0};
+    assert_fails(store_labels_replace(f->store, f->model, &empty, NULL, 0, &err), ERR_ARGUMENT,
+                 "categories");
+    assert_int_equal(store_labels_replace(f->store, 99, &three, labels, 1, &err), ERR_NOT_FOUND);
     assert_labels(f->store, f->model, expected, (double[]){0.5, 0.125, 0, 0.75}, 4);
 
     /* A new classification leaves nothing of the old one. */
-    const char *one = "Only";
+    const char *only = "Only";
+    const struct store_set one = {STORE_SET_DEFAULT, "[]", &only, 1};
     labels[0] = label_of(m.photo_ids[1], "Only", 1);
-    assert_ok(store_labels_replace(f->store, f->model, "[]", &one, 1, labels, 1, &err));
+    assert_ok(store_labels_replace(f->store, f->model, &one, labels, 1, &err));
     assert_labels(f->store, f->model, (const char *[]){NULL, "Only", NULL, NULL},
                   (double[]){0, 1, 0, 0}, 4);
     store_matrix_free(&m);

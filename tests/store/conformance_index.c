@@ -124,10 +124,10 @@ static void test_second_handle_reads(void **state)
     struct store_result b = result_of("/p/b.jpg", 2, v);
     char *path = (char *)"/p/a.jpg";
     const char *name = "c";
+    const struct store_set set = {STORE_SET_DEFAULT, "{}", &name, 1};
     assert_fails(store_put_results(reader, id, &b, 1, &err), ERR_ARGUMENT, "reading");
     assert_fails(store_forget_paths(reader, &path, 1, &err), ERR_ARGUMENT, "reading");
-    assert_fails(store_labels_replace(reader, id, "{}", &name, 1, NULL, 0, &err), ERR_ARGUMENT,
-                 "reading");
+    assert_fails(store_labels_replace(reader, id, &set, NULL, 0, &err), ERR_ARGUMENT, "reading");
     assert_fails(store_index_lock(reader, &err), ERR_ARGUMENT, "reading");
     store_close(reader);
     assert_matrix(f->store, f->model, ROWS({"/p/a.jpg", 1}));
@@ -158,12 +158,13 @@ static void test_file_states(void **state)
         enum file_state state;
     } cases[] = {
         {a.file, FILE_UNCHANGED},
-        {{a.file.path, a.file.size_bytes + 1, a.file.mtime_ns}, FILE_NEW},
-        {{a.file.path, a.file.size_bytes, a.file.mtime_ns + 1}, FILE_NEW},
-        {{"/p/a.jp", a.file.size_bytes, a.file.mtime_ns}, FILE_NEW},
-        {{"/p/A.jpg", a.file.size_bytes, a.file.mtime_ns}, FILE_NEW},
+        {{a.file.path, a.file.size_bytes, a.file.mtime_ns, -1, 0}, FILE_UNCHANGED},
+        {{a.file.path, a.file.size_bytes + 1, a.file.mtime_ns, 0, 0}, FILE_NEW},
+        {{a.file.path, a.file.size_bytes, a.file.mtime_ns + 1, 0, 0}, FILE_NEW},
+        {{"/p/a.jp", a.file.size_bytes, a.file.mtime_ns, 0, 0}, FILE_NEW},
+        {{"/p/A.jpg", a.file.size_bytes, a.file.mtime_ns, 0, 0}, FILE_NEW},
         {b.file, FILE_FAILED_BEFORE},
-        {{b.file.path, b.file.size_bytes + 1, b.file.mtime_ns}, FILE_NEW},
+        {{b.file.path, b.file.size_bytes + 1, b.file.mtime_ns, 0, 0}, FILE_NEW},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(state_of(f->store, f->model, &cases[i].file), cases[i].state);

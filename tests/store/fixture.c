@@ -127,6 +127,38 @@ void content_vector(int content, int dim, uint16_t *vector)
         vector[d] = (uint16_t)mix(((uint64_t)content << 20) + (uint64_t)d);
 }
 
+const struct photo_meta *content_meta(int content)
+{
+    static struct photo_meta metas[64];
+    static int turn;
+    struct photo_meta *m = &metas[turn = (turn + 1) % 64];
+    photo_meta_clear(m);
+    if (content % 5 == 4) /* says nothing */
+        return m;
+    m->taken_ms = 1500000000000 + content * 1000;
+    if (content % 2)
+        m->offset_min = -720 + content % 1440;
+    snprintf(m->camera, sizeof m->camera, "Maker Model %d", content % 7);
+    if (content % 3)
+        snprintf(m->lens, sizeof m->lens, "%d mm", 20 + content % 3);
+    m->exposure_s = 1.0 / (1 + content % 4000);
+    m->f_number = 1.8 + content % 10;
+    m->focal_mm = 35.5;
+    m->focal35_mm = 53;
+    m->iso = 100 + content % 1000;
+    if (content % 4 == 1) {
+        m->latitude = content % 90 + 0.123456789;
+        m->longitude = -(content % 180) - 0.987654321;
+        m->altitude_m = -2.5;
+    }
+    m->rating = content % 8 - 2;
+    char keyword[32];
+    snprintf(keyword, sizeof keyword, "k\xc3\xa4se %d", content);
+    if (content % 2)
+        photo_meta_add_keyword(m, keyword);
+    return m;
+}
+
 struct store_result result_of(const char *path, int content, uint16_t *vector)
 {
     struct store_result result = {
@@ -136,6 +168,9 @@ struct store_result result_of(const char *path, int content, uint16_t *vector)
         .height = 1365,
         .format = "jpeg",
         .vector = vector,
+        .meta = content_meta(content),
+        .phash = mix((uint64_t)content + 77),
+        .has_phash = true,
     };
     if (vector)
         content_vector(content, DIM, vector);

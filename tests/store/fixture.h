@@ -44,7 +44,11 @@ uint32_t random_below(uint32_t limit);
 struct photo_hash content_hash(int content);
 void content_vector(int content, int dim, uint16_t *vector); /* [dim] */
 
-/* The result of indexing content n at `path`; its vector goes to `vector` [DIM], unless NULL. */
+/* Its embedded metadata; some of it is not told. In a static buffer, good for 64 calls. */
+const struct photo_meta *content_meta(int content);
+
+/* The result of indexing content n at `path`, with metadata and perceptual hash; its vector goes to
+ * `vector` [DIM], unless NULL. */
 struct store_result result_of(const char *path, int content, uint16_t *vector);
 struct store_result failure_of(const char *path, const char *reason);
 /* Puts one result. */

@@ -101,8 +101,10 @@ static int wrap_sqlite(void **state)
 static enum status write_all(struct store *store, struct err *err)
 {
     static uint16_t v[3][DIM];
-    const struct store_result results[] = {result_of("/p/a", 1, v[0]), result_of("/p/b", 2, v[1]),
-                                           failure_of("/p/c", "why"), result_of("/p/d", 4, v[2])};
+    struct store_result results[] = {result_of("/p/a", 1, v[0]), result_of("/p/b", 2, v[1]),
+                                     failure_of("/p/c", "why"), result_of("/p/d", 4, v[2])};
+    const struct store_sidecar sidecar = {"/p/b.xmp", 10, 20, content_meta(3)};
+    results[1].sidecar = &sidecar;
     static const char *const names[] = {"one", "two"};
     static const float probabilities[2] = {0.5f, 0.5f};
     int64_t model;
@@ -118,10 +120,18 @@ static enum status write_all(struct store *store, struct err *err)
     if (status == OK)
         status = store_matrix_load(store, model, &m, err);
     if (status == OK) {
-        struct store_label labels[] = {{m.photo_ids[0], "one", 1, 1, false, probabilities},
-                                       {m.photo_ids[1], NULL, 0, 0, true, probabilities}};
-        status = store_labels_replace(store, model, "{}", names, 2, labels, 2, err);
+        static const int second = 1;
+        const struct store_set set = {STORE_SET_DEFAULT, "{}", names, 2};
+        struct store_label labels[] = {
+            {m.photo_ids[0], "one", 1, 1, false, probabilities, &second, 1},
+            {m.photo_ids[1], NULL, 0, 0, true, probabilities, NULL, 0}};
+        status = store_labels_replace(store, model, &set, labels, 2, err);
     }
+    if (status == OK)
+        status = store_decision_put(store, &results[0].hash, &results[1].hash,
+                                    DECISION_NOT_DUPLICATE, err);
+    if (status == OK)
+        status = store_artifact_put(store, model, "map", names, sizeof names, err);
     store_matrix_free(&m);
     return status;
 }
@@ -152,6 +162,64 @@ static enum status read_lists(struct store *store, struct err *err)
     return OK;
 }
 
+static enum status read_photo(struct store *store, int64_t id, struct err *err)
+{
+    struct store_photo photo;
+    enum status status = store_photo_load(store, id, &photo, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(photo.path_count, 1);
+    assert_int_equal(photo.label_count, 1);
+    store_photo_free(&photo);
+    return OK;
+}
+
+static enum status read_sets(struct store *store, int64_t model, struct err *err)
+{
+    struct store_label_set *sets;
+    struct store_decision *decisions;
+    size_t count, size;
+    void *bytes;
+    enum status status = store_label_sets(store, model, &sets, &count, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(count, 1);
+    assert_int_equal(sets[0].category_count, 2);
+    store_label_sets_free(sets, count);
+    status = store_decisions(store, &decisions, &count, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(count, 1);
+    free(decisions);
+    status = store_artifact_get(store, model, "map", &bytes, &size, err);
+    if (status != OK)
+        return status;
+    assert_int_equal(size, 2 * sizeof(char *));
+    free(bytes);
+    return OK;
+}
+
+/* The same again, from the matrix that is there; then what lies beside the vectors. */
+static enum status read_more(struct store *store, int64_t model, const struct store_matrix *m,
+                             struct err *err)
+{
+    struct store_matrix again = {0}, half = *m;
+    struct store_facts facts = {0};
+    half.count = 1;
+    enum status status = store_matrix_update(store, model, &half, &again, err);
+    if (status == OK)
+        status = store_facts_load(store, &again, &facts, err);
+    if (status == OK) {
+        assert_int_equal(again.count, 2);
+        assert_memory_equal(again.vectors, m->vectors, sizeof(uint16_t) * 2 * DIM);
+        assert_string_equal(facts.cameras.names[facts.rows[1].camera], content_meta(3)->camera);
+        status = read_photo(store, again.photo_ids[1], err);
+    }
+    store_facts_free(&facts);
+    store_matrix_free(&again);
+    return status == OK ? read_sets(store, model, err) : status;
+}
+
 static enum status read_all(struct store *store, struct err *err)
 {
     struct store_matrix m = {0};
@@ -162,12 +230,14 @@ static enum status read_all(struct store *store, struct err *err)
     if (status == OK)
         status = store_matrix_load(store, model, &m, err);
     if (status == OK)
-        status = store_labels_load(store, model, &m, &labels, err);
+        status = store_labels_load(store, model, NULL, &m, &labels, err);
     if (status == OK) {
         assert_int_equal(m.count, 2);
         assert_string_equal(m.paths[1], "/p/b");
         assert_string_equal(labels.categories[0], "one");
         assert_null(labels.categories[1]);
+        assert_int_equal(labels.also_start[1], 2);
+        status = read_more(store, model, &m, err);
     }
     store_labels_free(&labels);
     store_matrix_free(&m);
@@ -237,12 +307,12 @@ static void run(bool all_that_follow, uint32_t stride)
 
 static void test_one_allocation_fails(void **state)
 {
-    run(false, 3);
+    run(false, 9);
 }
 
 static void test_memory_runs_out(void **state)
 {
-    run(true, 5);
+    run(true, 15);
 }
 
 int main(void)

@@ -293,7 +293,7 @@ static int race_for_lock(const char *library, atomic_int *inside, int rounds)
     while (rounds > 0) {
         struct err err;
         struct index_lock *lock;
-        enum status status = index_lock_open(&lock, library, &err);
+        enum status status = index_lock_open(&lock, library, "indexing", &err);
         if (status == ERR_BUSY) {
             sched_yield();
             continue;
@@ -425,6 +425,39 @@ static void test_read_only_folder_with_a_log(void **state)
 
 /* --- damage ------------------------------------------------------------------------------- */
 
+/* What is read of photos, sets and artifacts. */
+static void exercise_photos(struct store *store, const struct store_matrix *matrix)
+{
+    struct err err;
+    struct store_facts facts;
+    struct store_matrix updated;
+    struct store_label_set *sets;
+    struct store_decision *decisions;
+    int64_t *ids;
+    size_t count;
+    void *bytes;
+    if (store_facts_load(store, matrix, &facts, &err) == OK)
+        store_facts_free(&facts);
+    struct store_matrix half = *matrix;
+    half.count /= 2;
+    if (store_matrix_update(store, 1, &half, &updated, &err) == OK)
+        store_matrix_free(&updated);
+    if (store_photo_ids(store, &ids, &count, &err) == OK) {
+        for (size_t i = 0; i < count && i < 5; i++) {
+            struct store_photo photo;
+            if (store_photo_load(store, ids[i], &photo, &err) == OK)
+                store_photo_free(&photo);
+        }
+        free(ids);
+    }
+    if (store_label_sets(store, 1, &sets, &count, &err) == OK)
+        store_label_sets_free(sets, count);
+    if (store_decisions(store, &decisions, &count, &err) == OK)
+        free(decisions);
+    if (store_artifact_get(store, 1, "map", &bytes, &count, &err) == OK)
+        free(bytes);
+}
+
 /* Uses every verb that reads, and some that write, on a library that may hold anything. */
 static void exercise(const char *path)
 {
@@ -447,8 +480,9 @@ static void exercise(const char *path)
     if (store_failures(store, &failures, &count, &err) == OK)
         free(failures);
     if (store_matrix_load(store, 1, &matrix, &err) == OK) {
-        if (store_labels_load(store, 1, &matrix, &labels, &err) == OK)
+        if (store_labels_load(store, 1, NULL, &matrix, &labels, &err) == OK)
             store_labels_free(&labels);
+        exercise_photos(store, &matrix);
         store_matrix_free(&matrix);
     }
     if (store_models(store, &models, &count, &err) == OK)
@@ -468,9 +502,16 @@ static void test_damaged_libraries(void **state)
     struct place *p = *state;
     make_library(p->library, 60);
     execute(p->library,
-            "INSERT INTO classifications VALUES (1, '{}', 0);"
+            "INSERT INTO label_sets VALUES (1, 1, 'default', '{}', 0);"
             "INSERT INTO categories VALUES (1, 0, 'one'), (1, 1, 'two');"
-            "INSERT INTO labels SELECT 1, id, id % 2, 0.5, 0.5, 0, x'00000000' FROM photos");
+            "INSERT INTO labels SELECT 1, id, id % 2, 0.5, 0.5, 0, x'00000000',"
+            "  iif(id % 3, x'', x'01000000') FROM photos;"
+            "INSERT INTO sidecars (path, sidecar, size_bytes, mtime_ns, has_meta, camera)"
+            "  SELECT path, x'2f78', 5, 5, 1, 'c' || path FROM files WHERE photo_id % 3 = 0;"
+            "INSERT INTO decisions SELECT a.hash, b.hash, 1, 0 FROM photos a, photos b"
+            "  WHERE a.id < 9 AND b.id < 9 AND a.hash < b.hash;"
+            "INSERT INTO artifacts VALUES (1, 1, 'map', 100000);"
+            "INSERT INTO artifact_chunks VALUES (1, 0, zeroblob(60000)), (1, 1, zeroblob(40000))");
     struct bytes good = slurp(p->library), bad = slurp(p->library);
     random_start();
     for (int round = 0; round < 150; round++) {

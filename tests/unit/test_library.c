@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * library, the parts that need no model: walking folders, category sets, the CSV's numbers and
+ * library, the parts that need no model: category sets, the CSV's numbers and
  * quoting, weights in queries, floors, folders of copies and links, content hashes.
  */
 #include <setjmp.h>
@@ -17,7 +17,6 @@
 #include "library/hash_set.h"
 #include "library/place.h"
 #include "library/search.h"
-#include "library/walk.h"
 #include "search/query.h"
 
 #include <fcntl.h>
@@ -28,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- walk ---------------------------------------------------------------------------------- */
+/* --- a folder for files --------------------------------------------------------------------- */
 
 static char scratch[64];
 
@@ -52,87 +51,6 @@ static const char *in_scratch(const char *name)
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
     return path;
-}
-
-static void put_file(const char *name)
-{
-    struct err err;
-    assert_int_equal(dir_make_parent(in_scratch(name), &err), OK);
-    assert_int_equal(file_write(in_scratch(name), "x", 1, &err), OK);
-}
-
-static void test_walk_finds_photographs(void **state)
-{
-    put_file("b/2.JPG");
-    put_file("b/sub/deep/3.png");
-    put_file("a name with spaces.jpeg");
-    put_file("b/new\nline.webp");
-    put_file("b/\xff\xfe.jpg"); /* not UTF-8 */
-    put_file("b/notes.txt");
-    put_file("b/.hidden/4.jpg");
-    put_file("b/._2.JPG");
-    assert_int_equal(symlink("2.JPG", in_scratch("b/link.jpg")), 0);
-    assert_int_equal(symlink("nowhere", in_scratch("b/dangling.jpg")), 0);
-    assert_int_equal(symlink("..", in_scratch("b/loop")), 0);
-    assert_int_equal(mkfifo(in_scratch("b/pipe.jpg"), 0600), 0);
-
-    struct walk walk;
-    struct err err;
-    const char *roots[] = {scratch};
-    assert_int_equal(walk_run(&walk, roots, 1, image_name_is_photo, &err), OK);
-    static const char *const expected[] = {
-        "a name with spaces.jpeg", "b/2.JPG",          "b/link.jpg",
-        "b/new\nline.webp",        "b/sub/deep/3.png", "b/\xff\xfe.jpg"};
-    assert_int_equal(walk.file_count, 6);
-    for (size_t i = 0; i < 6; i++)
-        assert_string_equal(walk.files[i].path, in_scratch(expected[i]));
-    assert_int_equal(walk.files[1].size_bytes, 1);
-    assert_true(walk.files[1].mtime_ns > 0);
-    walk_free(&walk);
-}
-
-static void test_walk_roots_inside_each_other(void **state)
-{
-    put_file("a/1.jpg");
-    put_file("a/b/2.jpg");
-    put_file("ab/3.jpg");
-    struct walk walk;
-    struct err err;
-    char a_b[256], a[256], ab[256];
-    snprintf(a_b, sizeof a_b, "%s/a/../a/b/", scratch);
-    snprintf(a, sizeof a, "%s/a", scratch);
-    snprintf(ab, sizeof ab, "%s/ab", scratch);
-    const char *roots[] = {a_b, ab, a, a};
-    assert_int_equal(walk_run(&walk, roots, 4, image_name_is_photo, &err), OK);
-    assert_int_equal(walk.root_count, 2);
-    assert_int_equal(walk.file_count, 3);
-    walk_free(&walk);
-}
-
-static void test_walk_refuses_bad_roots(void **state)
-{
-    put_file("notes.txt");
-    put_file("one.jpg");
-    struct walk walk;
-    struct err err;
-    const char *missing[] = {scratch, in_scratch("nowhere")};
-    assert_int_equal(walk_run(&walk, missing, 2, image_name_is_photo, &err), ERR_NOT_FOUND);
-    assert_non_null(strstr(err.text, "nowhere"));
-    const char *text[] = {in_scratch("notes.txt")};
-    assert_int_equal(walk_run(&walk, text, 1, image_name_is_photo, &err), ERR_ARGUMENT);
-    const char *single[] = {in_scratch("one.jpg")};
-    assert_int_equal(walk_run(&walk, single, 1, image_name_is_photo, &err), OK);
-    assert_int_equal(walk.file_count, 1);
-    walk_free(&walk);
-}
-
-static void test_path_is_under(void **state)
-{
-    assert_true(path_is_under("/a/b", "/a/b"));
-    assert_true(path_is_under("/a/b/c", "/a/b"));
-    assert_false(path_is_under("/a/bc", "/a/b"));
-    assert_false(path_is_under("/a", "/a/b"));
-    assert_true(path_is_under("/a", "/"));
 }
 
 /* --- categories ---------------------------------------------------------------------------- */
@@ -385,11 +303,6 @@ static void test_hash_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_walk_finds_photographs, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(test_walk_roots_inside_each_other, make_scratch,
-                                        remove_scratch),
-        cmocka_unit_test_setup_teardown(test_walk_refuses_bad_roots, make_scratch, remove_scratch),
-        cmocka_unit_test(test_path_is_under),
         cmocka_unit_test(test_categories_default),
         cmocka_unit_test(test_categories_parse),
         cmocka_unit_test_setup_teardown(test_categories_read_names_the_file, make_scratch,

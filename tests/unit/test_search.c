@@ -108,6 +108,22 @@ static void check_hits(const struct kernels *k, const uint16_t *vectors, size_t 
     free(taken);
 }
 
+static size_t top(const struct kernels *k, const uint16_t *vectors, size_t count, int dim,
+                  const float *query, size_t limit, int threads, struct scan_hit *hits)
+{
+    const struct scan_request request = {.kernels = k,
+                                         .vectors = vectors,
+                                         .count = count,
+                                         .dim = dim,
+                                         .query = query,
+                                         .limit = limit,
+                                         .threads = threads};
+    struct err err;
+    size_t found = 9;
+    assert_int_equal(scan_top(&request, hits, &found, &err), OK);
+    return found;
+}
+
 static void test_scan_matches_a_plain_loop(void **state)
 {
     const struct kernels *k = *state;
@@ -122,12 +138,10 @@ static void test_scan_matches_a_plain_loop(void **state)
             float query[513];
             random_unit(query, dims[d]);
             for (size_t l = 0; l < sizeof limits / sizeof limits[0]; l++) {
-                struct err err;
-                size_t expected = limits[l] < counts[c] ? limits[l] : counts[c], found;
+                size_t expected = limits[l] < counts[c] ? limits[l] : counts[c];
                 for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
-                    assert_int_equal(scan_top(k, vectors, counts[c], dims[d], query, limits[l],
-                                              threads[t], t ? hits : first, &found, &err),
-                                     OK);
+                    size_t found = top(k, vectors, counts[c], dims[d], query, limits[l], threads[t],
+                                       t ? hits : first);
                     assert_int_equal(found, expected);
                     for (size_t i = 0; t > 0 && i < found; i++) {
                         assert_int_equal(hits[i].row, first[i].row);
@@ -148,13 +162,10 @@ static void test_scan_ties_go_to_the_lower_row(void **state)
     static uint16_t vectors[COUNT][DIM];
     float one[DIM] = {1};
     struct scan_hit hits[100];
-    struct err err;
-    size_t found;
     for (int i = 0; i < COUNT; i++)
         k->f32_to_f16(vectors[i], one, DIM); /* all the same */
     for (int threads = 1; threads <= 8; threads++) {
-        assert_int_equal(scan_top(k, vectors[0], COUNT, DIM, one, 100, threads, hits, &found, &err),
-                         OK);
+        size_t found = top(k, vectors[0], COUNT, DIM, one, 100, threads, hits);
         assert_int_equal(found, 100);
         for (size_t i = 0; i < found; i++)
             assert_int_equal(hits[i].row, i);
@@ -167,13 +178,8 @@ static void test_scan_of_nothing(void **state)
     float query[4] = {1};
     uint16_t row[4] = {0};
     struct scan_hit hit;
-    struct err err;
-    size_t found = 9;
-    assert_int_equal(scan_top(k, NULL, 0, 4, query, 10, 0, NULL, &found, &err), OK);
-    assert_int_equal(found, 0);
-    found = 9;
-    assert_int_equal(scan_top(k, row, 1, 4, query, 0, 0, &hit, &found, &err), OK);
-    assert_int_equal(found, 0);
+    assert_int_equal(top(k, NULL, 0, 4, query, 10, 0, NULL), 0);
+    assert_int_equal(top(k, row, 1, 4, query, 0, 0, &hit), 0);
 }
 
 static void test_scan_survives_damaged_vectors(void **state)
@@ -190,9 +196,7 @@ static void test_scan_survives_damaged_vectors(void **state)
         if (i % 3 == 0)
             vectors[i][i % DIM] = i % 2 ? 0x7e00 : 0x7c00; /* NaN, infinity */
     }
-    struct err err;
-    size_t found;
-    assert_int_equal(scan_top(k, vectors[0], COUNT, DIM, query, COUNT, 2, hits, &found, &err), OK);
+    size_t found = top(k, vectors[0], COUNT, DIM, query, COUNT, 2, hits);
     assert_int_equal(found, COUNT);
     bool seen[COUNT] = {false};
     for (size_t i = 0; i < found; i++) {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a person decided about two contents. No photo is named: decisions outlive them.
+ */
+#include "base/clock.h"
+#include "store/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status write_decision(struct sqlite_store *s, const struct photo_hash *a,
+                                  const struct photo_hash *b, enum decision decision,
+                                  struct err *err)
+{
+    struct sql q;
+    if (decision == DECISION_NONE)
+        q = sql_start(s, SQL_DECISION_DROP,
+                      "DELETE FROM decisions WHERE hash_a = ? AND hash_b = ?");
+    else
+        q = sql_start(s, SQL_DECISION_PUT,
+                      "INSERT INTO decisions (hash_a, hash_b, decision, made_at)"
+                      " VALUES (?, ?, ?, ?)"
+                      " ON CONFLICT DO UPDATE SET decision = excluded.decision,"
+                      "  made_at = excluded.made_at");
+    sql_blob(&q, a->bytes, sizeof a->bytes);
+    sql_blob(&q, b->bytes, sizeof b->bytes);
+    if (decision != DECISION_NONE) {
+        sql_int(&q, decision);
+        sql_int(&q, clock_unix());
+    }
+    return sql_run(&q, err);
+}
+
+enum status sqlite_decision_put(struct store *store, const struct photo_hash *a,
+                                const struct photo_hash *b, enum decision decision, struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    enum status status = sql_begin_write(s, err);
+    if (status != OK)
+        return status;
+    return sql_finish(s, write_decision(s, a, b, decision, err), err);
+}
+
+static enum status append_decision(struct store_decision **decisions, size_t *count,
+                                   const struct sql *q, struct err *err)
+{
+    if ((*count & (*count - 1)) == 0) { /* grows at powers of two */
+        size_t size = (*count ? 2 * *count : 1) * sizeof **decisions;
+        struct store_decision *grown = realloc(*decisions, size);
+        if (!grown)
+            return err_no_memory(err, "the decisions", size);
+        *decisions = grown;
+    }
+    struct store_decision *d = &(*decisions)[*count];
+    *d = (struct store_decision){
+        .decision = sqlite3_column_int(q->stmt, 2) == DECISION_DUPLICATE ? DECISION_DUPLICATE
+                                                                         : DECISION_NOT_DUPLICATE,
+        .made_at = sqlite3_column_int64(q->stmt, 3),
+    };
+    struct photo_hash *hashes[] = {&d->a, &d->b};
+    for (int i = 0; i < 2; i++) {
+        const void *bytes = sqlite3_column_blob(q->stmt, i);
+        if (!bytes || sqlite3_column_bytes(q->stmt, i) != (int)sizeof hashes[i]->bytes)
+            return sql_damaged(q->store, "a hash has the wrong size", err);
+        memcpy(hashes[i]->bytes, bytes, sizeof hashes[i]->bytes);
+    }
+    ++*count;
+    return OK;
+}
+
+enum status sqlite_decisions(struct store *store, struct store_decision **decisions, size_t *count,
+                             struct err *err)
+{
+    struct sql q = sql_start(sqlite_store(store), SQL_DECISION_LIST,
+                             "SELECT hash_a, hash_b, decision, made_at FROM decisions"
+                             " ORDER BY hash_a, hash_b");
+    bool row;
+    enum status status = sql_row(&q, &row, err);
+    while (status == OK && row) {
+        status = append_decision(decisions, count, &q, err);
+        if (status == OK)
+            status = sql_row(&q, &row, err);
+    }
+    sql_end(&q);
+    return status;
+}
