@@ -14,6 +14,7 @@
     X(search)                                                                                      \
     X(status)                                                                                      \
     X(info)                                                                                        \
+    X(backup)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \

@@ -8,6 +8,7 @@
 #include "cli/library_args.h"
 
 #include "base/file.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,18 @@ static enum status library_path(struct str *out, const char *given, struct err *
     return str_ok(out) ? OK : err_set(err, ERR_ARGUMENT, "the library's path is too long");
 }
 
+/* Bringing an older library up to date is worth a line: a fovea of before cannot read it now. */
+static void tell_kept_copy(const struct store *store)
+{
+    if (!store_kept_copy(store))
+        return;
+    struct str note = str_new(PATH_LIMIT);
+    str_format(&note, "the library was brought up to date; as it was before, it is kept in %s",
+               store_kept_copy(store));
+    report_note(str_text(&note));
+    str_free(&note);
+}
+
 enum status library_open(struct store **out, const char *library, enum store_mode mode,
                          bool may_create, struct err *err)
 {
@@ -43,6 +56,8 @@ enum status library_open(struct store **out, const char *library, enum store_mod
                          "there is no library at %s; `fovea index DIR` makes one", str_text(&path));
     if (status == OK)
         status = store_open(out, str_text(&path), mode, err);
+    if (status == OK)
+        tell_kept_copy(*out);
     str_free(&path);
     return status;
 }

@@ -51,7 +51,7 @@ static long read_pid(int fd)
     return *end == '\n' && alive ? pid : 0;
 }
 
-static enum status fail_busy(int fd, const char *library, struct err *err)
+static enum status fail_busy(int fd, const char *library, const char *doing, struct err *err)
 {
     long pid = read_pid(fd);
     for (int i = 1; pid == 0 && i < PID_READS; i++) {
@@ -60,16 +60,15 @@ static enum status fail_busy(int fd, const char *library, struct err *err)
     }
     if (pid == 0)
         return err_set(err, ERR_BUSY,
-                       "another process is indexing %s: wait until it has finished, or stop it",
+                       "another process is %s %s: wait until it has finished, or stop it", doing,
                        library);
-    return err_set(err, ERR_BUSY,
-                   "process %ld is indexing %s: wait until it has finished, or stop it", pid,
-                   library);
+    return err_set(err, ERR_BUSY, "process %ld is %s %s: wait until it has finished, or stop it",
+                   pid, doing, library);
 }
 
 /* Locks the file that lock->path leads to now. *taken is false if it was removed meanwhile. */
-static enum status try_lock(struct index_lock *lock, const char *library, bool *taken,
-                            struct err *err)
+static enum status try_lock(struct index_lock *lock, const char *library, const char *doing,
+                            bool *taken, struct err *err)
 {
     *taken = false;
     lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0666);
@@ -80,7 +79,7 @@ static enum status try_lock(struct index_lock *lock, const char *library, bool *
         rc = flock(lock->fd, LOCK_EX | LOCK_NB);
     while (rc != 0 && errno == EINTR);
     if (rc != 0 && errno == EWOULDBLOCK)
-        return fail_busy(lock->fd, library, err);
+        return fail_busy(lock->fd, library, doing, err);
     if (rc != 0)
         return err_errno(err, errno, "cannot lock %s", lock->path);
     struct stat mine, named;
@@ -98,7 +97,8 @@ static void write_pid(const struct index_lock *lock)
         (void)!dprintf(lock->fd, "%ld\n", (long)getpid());
 }
 
-enum status index_lock_open(struct index_lock **out, const char *library, struct err *err)
+enum status index_lock_open(struct index_lock **out, const char *library, const char *doing,
+                            struct err *err)
 {
     *out = NULL;
     size_t size = strlen(library) + sizeof ".lock";
@@ -110,7 +110,7 @@ enum status index_lock_open(struct index_lock **out, const char *library, struct
     bool taken = false;
     enum status status = OK;
     while (status == OK && !taken) {
-        status = try_lock(lock, library, &taken, err);
+        status = try_lock(lock, library, doing, &taken, err);
         if (!taken && lock->fd >= 0)
             close(lock->fd);
     }

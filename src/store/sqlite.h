@@ -97,6 +97,7 @@ struct sqlite_store {
     struct store base;
     sqlite3 *db;
     char *path; /* as the caller wrote it: for messages */
+    char *kept; /* the copy of the library as it was before its migration, or NULL */
     sqlite3_stmt *statements[SQL_SLOTS];
     struct index_lock *index_lock;
     bool counts; /* the transaction that is open raises the revision, if it changes anything */
@@ -226,6 +227,12 @@ enum status sqlite_labels_load(struct store *, int64_t model_id, const char *set
 enum status sqlite_decision_put(struct store *, const struct photo_hash *,
                                 const struct photo_hash *, enum decision, struct err *);
 enum status sqlite_decisions(struct store *, struct store_decision **, size_t *, struct err *);
+
+/* sqlite_backup.c */
+enum status sqlite_backup(struct store *, const char *path, struct err *);
+/* Before a migration: a copy of an older library beside it. */
+MUST_USE enum status sqlite_keep_old(struct sqlite_store *, int newest_version, struct err *err);
+const char *sqlite_kept_copy(const struct store *);
 
 /* sqlite_read.c */
 enum status sqlite_revision(struct store *, int64_t *, struct err *);

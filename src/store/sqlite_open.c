@@ -221,6 +221,8 @@ static enum status start_writing(struct sqlite_store *s, const struct header *he
         return sql_fail(s->db, s->path, rc, err);
     enum status status = configure(s, err);
     if (status == OK)
+        status = sqlite_keep_old(s, library_migrations.count, err);
+    if (status == OK)
         status = migrations_apply(s->db, s->path, &library_migrations, err);
     if (status != OK)
         return status;
@@ -276,6 +278,7 @@ enum status sqlite_open(struct store **out, const char *path, enum store_mode mo
         *out = &s->base;
     } else {
         sqlite3_close(s->db); /* as it is: a file that was refused is not to be written to */
+        free(s->kept);
         free(s->path);
         free(s);
     }
@@ -291,6 +294,7 @@ void sqlite_close(struct store *store)
     if (store->mode == STORE_WRITE)
         stop_writing(s);
     sqlite3_close(s->db);
+    free(s->kept);
     free(s->path);
     free(s);
 }
@@ -300,7 +304,7 @@ enum status sqlite_index_lock(struct store *store, struct err *err)
     struct sqlite_store *s = sqlite_store(store);
     if (s->index_lock)
         return OK;
-    return index_lock_open(&s->index_lock, sqlite3_db_filename(s->db, "main"), err);
+    return index_lock_open(&s->index_lock, sqlite3_db_filename(s->db, "main"), "indexing", err);
 }
 
 void sqlite_index_unlock(struct store *store)
@@ -366,4 +370,6 @@ const struct store_ops sqlite_store_ops = {
     .decisions = sqlite_decisions,
     .summarize = sqlite_summarize,
     .failures = sqlite_failures,
+    .backup = sqlite_backup,
+    .kept_copy = sqlite_kept_copy,
 };

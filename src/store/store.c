@@ -85,3 +85,15 @@ enum status store_failures(struct store *store, struct store_failure **failures,
     *count = 0;
     return store->ops->failures(store, failures, count, err);
 }
+
+enum status store_backup(struct store *store, const char *path, struct err *err)
+{
+    if (!*path)
+        return err_set(err, ERR_ARGUMENT, "the backup's path is empty");
+    return store->ops->backup(store, path, err);
+}
+
+const char *store_kept_copy(const struct store *store)
+{
+    return store->ops->kept_copy(store);
+}

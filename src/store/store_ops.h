@@ -76,6 +76,8 @@ struct store_ops {
     /* store_upkeep.h */
     enum status (*summarize)(struct store *, struct store_summary *, struct err *);
     enum status (*failures)(struct store *, struct store_failure **, size_t *count, struct err *);
+    enum status (*backup)(struct store *, const char *path, struct err *);
+    const char *(*kept_copy)(const struct store *);
 };
 
 /* The head of every kind's own struct. */

@@ -31,4 +31,15 @@ struct store_failure {
 MUST_USE enum status store_failures(struct store *, struct store_failure **failures, size_t *count,
                                     struct err *err);
 
+/* --- copies ------------------------------------------------------------------------------- */
+
+/* Copies the library, as it is at one moment, to the file `path`; others may go on writing. The
+ * file is there whole or not at all; an older backup of that name is replaced, any other file is
+ * not (ERR_ARGUMENT). ERR_BUSY while another process backs up to the same file. */
+MUST_USE enum status store_backup(struct store *, const char *path, struct err *err);
+
+/* The path of a copy of the library as it was, when store_open() has just brought it up to date;
+ * else NULL. Lives as long as the store. */
+const char *store_kept_copy(const struct store *);
+
 #endif

@@ -38,6 +38,9 @@ void assert_matrix(struct store *, int64_t model, const struct row *, size_t cou
 /* The groups; each returns the number of tests that failed. */
 int conformance_index(void);
 int conformance_contents(void);
+int conformance_photos(void);
+int conformance_models(void);
+int conformance_labels(void);
 int conformance_processes(void);
 
 /* The program started as "try-lock LOCATION HOLDER": 0 if it gets the lock, 1 if that is busy and

@@ -94,7 +94,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         kind = &kinds[i];
         print_message("store: %s\n", kind->name);
-        failed += conformance_index() + conformance_contents() + conformance_processes();
+        failed += conformance_index() + conformance_contents() + conformance_photos() +
+                  conformance_models() + conformance_labels() + conformance_processes();
     }
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

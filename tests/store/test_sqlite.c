@@ -293,7 +293,7 @@ static int race_for_lock(const char *library, atomic_int *inside, int rounds)
     while (rounds > 0) {
         struct err err;
         struct index_lock *lock;
-        enum status status = index_lock_open(&lock, library, &err);
+        enum status status = index_lock_open(&lock, library, "indexing", &err);
         if (status == ERR_BUSY) {
             sched_yield();
             continue;
