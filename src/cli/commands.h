@@ -13,6 +13,7 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(status)                                                                                      \
+    X(retire)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
     X(models)                                                                                      \
