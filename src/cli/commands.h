@@ -15,6 +15,7 @@
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \

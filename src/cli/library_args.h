@@ -30,6 +30,9 @@
                 "without it $FOVEA_MODEL, else the model that was last used to index the library"  \
     }
 
+/* Appends the path of the library that --library, the environment or the default names. */
+MUST_USE enum status library_path(struct str *out, const char *given, struct err *err);
+
 /* Opens the library that --library, the environment or the default names. Only `may_create` makes
  * one where there is none; otherwise that is an ERR_NOT_FOUND that says how to make one. */
 MUST_USE enum status library_open(struct store **out, const char *library, enum store_mode mode,

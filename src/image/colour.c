@@ -9,7 +9,8 @@
  * white and the deepest ink to black. A profile that lcms does not take is ignored, as viewers do:
  * the picture is then read as if it had none.
  *
- * Without a profile: 16 bits are cut to the upper 8 (as Pillow's "RGB;16B"), CMYK is converted by
+ * Without a profile: what the camera says it meant (Adobe RGB is told by EXIF alone, as DCF 2.0 has
+ * it), else sRGB. 16 bits are cut to the upper 8 (as Pillow's "RGB;16B"), CMYK is converted by
  * Pillow's formula, Lab and linear floats by libvips.
  */
 #include "image/colour.h"
@@ -31,6 +32,17 @@ static bool holds_profile_samples(const VipsImage *im)
     default:
         return false;
     }
+}
+
+/* im is the caller's own. */
+static void set_meant(VipsImage *im, enum meta_colour meant)
+{
+    uint8_t profile[ICC_MADE_BYTES];
+    if ((meant != META_COLOUR_ADOBE_RGB && meant != META_COLOUR_PROPHOTO) ||
+        vips_image_get_typeof(im, VIPS_META_ICC_NAME))
+        return;
+    size_t size = icc_make(profile, meant == META_COLOUR_PROPHOTO ? ICC_PROPHOTO : ICC_ADOBE_RGB);
+    vips_image_set_blob_copy(im, VIPS_META_ICC_NAME, profile, size);
 }
 
 /* *out is NULL if there is no profile to apply, or none that can be. */
@@ -68,7 +80,7 @@ static int reduce_depth(VipsImage *in, VipsImage **out)
     }
 }
 
-int colour_to_bytes(VipsImage *in, VipsImage **out, struct colour *c)
+int colour_to_bytes(VipsImage *in, enum meta_colour meant, VipsImage **out, struct colour *c)
 {
     VipsImage *owner = vips_image_new(); /* its end releases what is made on the way */
     VipsImage **t = (VipsImage **)vips_object_local_array(VIPS_OBJECT(owner), 6);
@@ -84,6 +96,7 @@ int colour_to_bytes(VipsImage *in, VipsImage **out, struct colour *c)
     c->alpha = in->Bands == c->channels + 1;
     int status = vips_extract_band(in, &t[0], 0, "n", c->channels, NULL);
     if (status == 0) {
+        set_meant(t[0], meant);
         apply_profile(t[0], &t[1]);
         if (t[1])
             c->channels = 3;

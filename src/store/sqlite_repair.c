@@ -104,6 +104,13 @@ static enum status refuse_foreign(sqlite3 *db, const char *path, struct err *err
     return OK;
 }
 
+const char *store_library_version(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "SQLite %s", sqlite3_libversion());
+    return text;
+}
+
 /* --- the health --------------------------------------------------------------------------- */
 
 static void note_problem(struct store_health *health, const char *text)

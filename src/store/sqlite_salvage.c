@@ -174,6 +174,7 @@ static const struct table tables[] = {
      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 255)"
      " SELECT id, i FROM artifacts, n",
      STORE_KEPT_OTHER},
+    {"places", 2, 2, "path, kind", "", {"path", "kind"}, FROM_NEW, NULL, STORE_KEPT_OTHER},
     {"library",
      2,
      2,

@@ -58,6 +58,13 @@ struct store_ops {
                                    struct err *);
     enum status (*photo_ids)(struct store *, int64_t **, size_t *count, struct err *);
 
+    /* store_known.h; root: as for paths_under */
+    enum status (*known_visit)(struct store *, int64_t model_id, const char *root,
+                               store_known_visitor *, void *context, struct err *);
+    enum status (*places)(struct store *, struct store_place **, size_t *count, struct err *);
+    enum status (*places_replace)(struct store *, const struct store_place *, size_t count,
+                                  struct err *);
+
     /* store_labels.h */
     /* positions[i]: the index of labels[i].category in the set, -1 for none of these */
     enum status (*labels_replace)(struct store *, int64_t model_id, const struct store_set *,

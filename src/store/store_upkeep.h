@@ -42,6 +42,9 @@ MUST_USE enum status store_backup(struct store *, const char *path, struct err *
  * else NULL. Lives as long as the store. */
 const char *store_kept_copy(const struct store *);
 
+/* "SQLite 3.40.1" */
+const char *store_library_version(void);
+
 /* --- health ------------------------------------------------------------------------------- */
 
 struct store_health {
