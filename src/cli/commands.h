@@ -12,10 +12,12 @@
     X(index)                                                                                       \
     X(classify)                                                                                    \
     X(search)                                                                                      \
+    X(similar)                                                                                     \
     X(status)                                                                                      \
     X(retire)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \
