@@ -15,6 +15,7 @@
     X(similar)                                                                                     \
     X(status)                                                                                      \
     X(retire)                                                                                      \
+    X(forget)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
     X(doctor)                                                                                      \
