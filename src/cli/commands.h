@@ -13,6 +13,8 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(similar)                                                                                     \
+    X(groups)                                                                                      \
+    X(map)                                                                                         \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
