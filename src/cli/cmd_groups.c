@@ -5,11 +5,15 @@
 #include "cli/commands.h"
 #include "cli/library_args.h"
 #include "cli/map_args.h"
+#include "cli/output.h"
 #include "cli/model_args.h"
 #include "cli/report.h"
 
 #include "library/photo_groups.h"
 
+#include "map/quality.h"
+
+#include <math.h>
 #include <stdlib.h>
 
 enum { TYPICAL_SHOWN = 3 };
@@ -18,7 +22,7 @@ struct groups_args {
     const char *library, *model, *arch;
     int granularity, image_size, precision, threads;
     uint64_t seed;
-    bool remake, offline, yes, json;
+    bool remake, quality, offline, yes, json;
     struct filter_args filter;
 };
 
@@ -47,6 +51,10 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct groups_args, remake),
      .help = "find them again, also if the photographs have not changed"},
+    {.name = "quality",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct groups_args, quality),
+     .help = "compare them with the categories of `fovea classify`, too"},
     {.name = "threads",
      .short_name = 't',
      .kind = OPTION_INT,
@@ -136,7 +144,7 @@ static json_t *group_json(const struct map_run *run, const struct photo_groups *
 }
 
 static enum status print_json(const struct groups_args *args, const struct map_run *run,
-                              const struct photo_groups *groups, struct err *err)
+                              const struct photo_groups *groups, double rand, struct err *err)
 {
     json_t *answer = json_object(), *list = json_array();
     for (size_t g = 0; g < groups->count; g++)
@@ -145,6 +153,8 @@ static enum status print_json(const struct groups_args *args, const struct map_r
     json_object_set_new(answer, "model", output_json_string(run->stored.name));
     json_object_set_new(answer, "granularity", json_string(granularities[args->granularity]));
     json_object_set_new(answer, "total", json_integer((json_int_t)groups->rows));
+    if (args->quality)
+        json_object_set_new(answer, "adjusted_rand", isnan(rand) ? json_null() : json_real(rand));
     json_object_set_new(answer, "groups", list);
     json_object_set_new(answer, "outliers", paths_of(run, groups, -1));
     return output_json(answer, err);
@@ -183,6 +193,27 @@ static void print_groups(const struct map_run *run, const struct photo_groups *g
         output_format("%6zu  in no group\n", outliers);
 }
 
+/* NAN where there is nothing to compare with. */
+static enum status agreement(double *out, const struct map_run *run,
+                             const struct photo_groups *groups, struct err *err)
+{
+    const struct store_labels *labels = run->snapshot->labels;
+    *out = NAN;
+    if (labels->name_count < 2 || groups->count == 0)
+        return OK;
+    return quality_rand(out, groups->of, labels->positions, groups->rows, err);
+}
+
+static void print_agreement(const struct photo_groups *groups, double agreement)
+{
+    if (isnan(agreement))
+        output_text("no categories to compare with: run `fovea classify`\n");
+    else
+        output_format("adjusted Rand index with the categories %.4f, over the %zu photographs of "
+                      "a group\n",
+                      agreement, groups->rows - groups->outliers);
+}
+
 static enum status run(const void *arguments, struct err *err)
 {
     const struct groups_args *args = arguments;
@@ -200,10 +231,15 @@ static enum status run(const void *arguments, struct err *err)
     if (status == OK)
         status = photo_groups_get(&groups, run.snapshot, run.store, model, &how, err);
     map_run_quiet(&run);
+    double rand = NAN;
+    if (status == OK && args->quality)
+        status = agreement(&rand, &run, &groups, err);
     if (status == OK && args->json)
-        status = print_json(args, &run, &groups, err);
+        status = print_json(args, &run, &groups, rand, err);
     else if (status == OK)
         print_groups(&run, &groups);
+    if (status == OK && args->quality && !args->json)
+        print_agreement(&groups, rand);
     photo_groups_free(&groups);
     model_close(model);
     map_run_close(&run);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/library_args.h"
 #include "cli/map_args.h"
+#include "cli/output.h"
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -143,7 +144,7 @@ static enum status write_points(const struct map_run *run, const struct photo_ma
     for (size_t i = 0; i < count; i++)
         json_array_append_new(points, point(run, map, rows[i]));
     free(rows);
-    return map_write_json(points, file, err);
+    return output_json_file(points, file, err);
 }
 
 static void print_summary(const struct map_command_args *args, const struct photo_map *map,

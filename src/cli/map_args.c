@@ -7,7 +7,6 @@
 #include "cli/library_args.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/progress.h"
 
 #include <signal.h>
@@ -105,19 +104,4 @@ void map_run_close(struct map_run *run)
     snapshot_unref(run->snapshot);
     store_close(run->store);
     filter_reading_close(&run->filter);
-}
-
-enum status map_write_json(json_t *value, const char *file, struct err *err)
-{
-    if (strcmp(file, "-") == 0)
-        return output_json(value, err);
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(value);
-    if (!text)
-        return err_no_memory(err, file, 0);
-    size_t size = strlen(text);
-    text[size++] = '\n'; /* in the place of the NUL */
-    enum status status = file_write(file, text, size, err);
-    free(text);
-    return status;
 }

@@ -7,7 +7,6 @@
 #define FOVEA_CLI_MAP_ARGS_H
 
 #include "cli/filter_args.h"
-#include "cli/output.h"
 #include "library/snapshot.h"
 #include "map/watch.h"
 #include "search/row_set.h"
@@ -36,8 +35,5 @@ MUST_USE enum status map_run_open(struct map_run *, const char *library, const c
 void map_run_close(struct map_run *);
 /* Ends the progress, before results are printed. */
 void map_run_quiet(struct map_run *);
-
-/* The text of a JSON value to `file`, "-" being stdout. Gives up the caller's reference. */
-MUST_USE enum status map_write_json(json_t *value, const char *file, struct err *err);
 
 #endif

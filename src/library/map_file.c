@@ -60,7 +60,8 @@ enum status map_file_write(const struct map_file *f, struct store *store, int64_
     memcpy(bytes + at, &hash, sizeof hash);
     enum status status = store_artifact_put(store, model_id, name, bytes, size, &reason);
     free(bytes);
-    if (status == OK || status == ERR_ARGUMENT) /* open for reading: nothing is kept */
+    /* Open for reading, or another process is writing: then it is kept the next time. */
+    if (status == OK || status == ERR_ARGUMENT || status == ERR_BUSY)
         return OK;
     return err_set(err, status, "%s", reason.text);
 }

@@ -26,13 +26,28 @@ static void graph_parts(struct map_file *f)
     f->parts[2].size_bytes = cells * sizeof(float);
 }
 
+/* A row's neighbours are others, each once. */
+static bool row_is_sound(const uint32_t *ids, const float *distances, size_t row, size_t k,
+                         size_t count)
+{
+    for (size_t n = 0; n < k; n++) {
+        if (ids[n] >= count || ids[n] == row || !(distances[n] >= 0 && distances[n] <= 2))
+            return false;
+        for (size_t m = 0; m < n; m++)
+            if (ids[m] == ids[n])
+                return false;
+    }
+    return true;
+}
+
 static bool is_sound(const struct map_file *f)
 {
     const uint32_t *ids = f->parts[1].data;
     const float *distances = f->parts[2].data;
-    bool sound = f->width >= 1 && f->width <= KNN_MAX && f->width < f->count;
-    for (size_t i = 0; sound && i < f->count * f->width; i++)
-        sound = ids[i] < f->count && distances[i] >= 0 && distances[i] <= 2;
+    size_t k = f->width;
+    bool sound = k >= 1 && k <= KNN_MAX && k < f->count;
+    for (size_t i = 0; sound && i < f->count; i++)
+        sound = row_is_sound(ids + i * k, distances + i * k, i, k, f->count);
     return sound;
 }
 
@@ -58,7 +73,7 @@ static bool match_rows(uint32_t *old_row, const struct snapshot *snapshot, const
         old_row[i] = KNN_NEW;
     for (size_t i = 0; i < f->count; i++) {
         size_t row = snapshot_row_of(snapshot, ids[i]);
-        if (row != SNAPSHOT_NO_ROW)
+        if (row != SNAPSHOT_NO_ROW && old_row[row] == KNN_NEW)
             old_row[row] = (uint32_t)i;
         same = same && row == i;
     }
