@@ -436,26 +436,6 @@ static enum status publish(const struct work *work, const struct classify_args *
 
 /* --- sets ------------------------------------------------------------------------------------ */
 
-/* The model by the name that the library has for it; without one the one that answers. */
-static enum status stored_model(struct store *store, const char *name, int64_t *model_id,
-                                struct err *err)
-{
-    struct store_model *models = NULL;
-    size_t count = 0;
-    enum status status = store_models(store, &models, &count, err);
-    if (status != OK)
-        return status;
-    *model_id = 0;
-    for (size_t i = 0; i < count && *model_id == 0; i++)
-        if (!name || strcmp(models[i].name, name) == 0)
-            *model_id = models[i].id;
-    free(models);
-    return *model_id ? OK
-           : name    ? err_set(err, ERR_NOT_FOUND, "the library has no model called %s", name)
-                     : err_set(err, ERR_NOT_FOUND,
-                               "the library is empty; `fovea index DIR` puts photographs into it");
-}
-
 static enum status print_sets_json(const struct store_label_set *sets, size_t count,
                                    struct err *err)
 {
@@ -505,7 +485,7 @@ static enum status run_sets(const struct classify_args *args, struct err *err)
     enum status status =
         library_open(&store, args->library, args->drop ? STORE_WRITE : STORE_READ, false, err);
     if (status == OK)
-        status = stored_model(store, args->model, &model_id, err);
+        status = library_stored_model(store, args->model, &model_id, err);
     if (status == OK && args->drop)
         status = classification_drop(store, model_id, args->drop, err);
     if (status == OK && args->list_sets)

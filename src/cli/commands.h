@@ -12,6 +12,7 @@
     X(index)                                                                                       \
     X(classify)                                                                                    \
     X(search)                                                                                      \
+    X(duplicates)                                                                                  \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \

@@ -169,3 +169,22 @@ enum status library_model_open(struct store *store, const struct model_request *
     free(models);
     return status;
 }
+
+enum status library_stored_model(struct store *store, const char *name, int64_t *model_id,
+                                 struct err *err)
+{
+    struct store_model *models = NULL;
+    size_t count = 0;
+    enum status status = store_models(store, &models, &count, err);
+    if (status != OK)
+        return status;
+    *model_id = 0;
+    for (size_t i = 0; i < count && *model_id == 0; i++)
+        if (!name || strcmp(models[i].name, name) == 0)
+            *model_id = models[i].id;
+    free(models);
+    return *model_id ? OK
+           : name    ? err_set(err, ERR_NOT_FOUND, "the library has no model called %s", name)
+                     : err_set(err, ERR_NOT_FOUND,
+                               "the library is empty; `fovea index DIR` puts photographs into it");
+}
