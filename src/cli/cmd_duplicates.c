@@ -4,6 +4,7 @@
  * person decides about two of them. Prints; never deletes, and prints nothing that would.
  */
 #include "cli/commands.h"
+#include "cli/filter_args.h"
 #include "cli/library_args.h"
 #include "cli/output.h"
 
@@ -29,6 +30,7 @@ struct duplicates_args {
     double cosine;
     bool not_duplicate, duplicate, forget, decisions, json;
     struct operands photos;
+    struct filter_args filter;
 };
 
 static const struct option options[] = {
@@ -92,6 +94,7 @@ static const struct option options[] = {
      .min = 0,
      .max = 1024,
      .help = "threads to use; 0 means every core"},
+    OPTION_FILTERS(struct duplicates_args),
     OPTION_JSON(struct duplicates_args),
     OPTION_END,
 };
@@ -412,8 +415,11 @@ static enum status find_groups(struct store *store, const struct duplicates_args
 {
     const struct snapshot *snapshot = NULL;
     struct duplicate_groups groups = {0};
-    int64_t model_id = 0, *ids = NULL;
+    struct store_model model = {0};
+    struct filter_reading filter = {0};
+    int64_t *ids = NULL;
     const struct duplicate_options how = {
+        .filter = &filter.filter,
         .tiers = args->tier == TIER_USUAL ? DUPLICATE_TIERS_USUAL
                  : args->tier == TIER_ALL ? DUPLICATE_TIERS_ALL
                                           : DUPLICATE_TIER(args->tier - TIER_ONE),
@@ -421,11 +427,13 @@ static enum status find_groups(struct store *store, const struct duplicates_args
         .moment_seconds = args->within,
         .threads = args->threads,
     };
-    enum status status = library_stored_model(store, args->model, &model_id, err);
+    enum status status = filter_args_read(&filter, &args->filter, err);
+    if (status == OK)
+        status = library_model_stored(store, args->model, &model, err);
     if (status == OK)
         status = find_photos(store, &args->photos, &ids, err);
     if (status == OK)
-        status = snapshot_open(&snapshot, store, model_id, SNAPSHOT_BYTES_NEVER, NULL, err);
+        status = snapshot_open(&snapshot, store, model.id, SNAPSHOT_BYTES_NEVER, NULL, err);
     if (status == OK)
         status = duplicates_find(&groups, snapshot, store, &how, err);
     const struct report report = {&groups, &args->photos, ids};
@@ -433,6 +441,7 @@ static enum status find_groups(struct store *store, const struct duplicates_args
         status = publish(&report, args, err);
     duplicates_free(&groups);
     snapshot_unref(snapshot);
+    filter_reading_close(&filter);
     free(ids);
     return status;
 }

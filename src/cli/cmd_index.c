@@ -12,6 +12,7 @@
 #include "hub/cache.h"
 #include "image/image.h"
 #include "library/index.h"
+#include "library/thumbs.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@
 struct index_args {
     const char *library, *model, *arch;
     int threads, batch, image_size, precision;
-    int decode; /* of decodes */
+    int decode;     /* of decodes */
+    int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
     bool offline, yes, keep_missing, prune, verify, retry_failed, activate, json;
     struct operands exclude, roots;
@@ -29,6 +31,9 @@ struct index_args {
 
 enum decode { DECODE_EXACT, DECODE_FAST };
 static const char *const decodes[] = {"exact", "fast", NULL};
+
+enum thumbnails { THUMBNAILS_NONE, THUMBNAILS_SMALL, THUMBNAILS_BOTH };
+static const char *const thumbnail_choices[] = {"none", "small", "both", NULL};
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct index_args),
@@ -57,6 +62,14 @@ static const struct option options[] = {
      .help = "exact: as the model was trained; fast: large JPEG and WebP files at 1/2, 1/4 or 1/8 "
              "of their size, never below 1.5 times the model's input: half the time to decode, and "
              "vectors that differ a little (`fovea bench --accuracy DIR` says how much)"},
+    {.name = "thumbnails",
+     .kind = OPTION_CHOICE,
+     .argument = "WHICH",
+     .offset = offsetof(struct index_args, thumbnails),
+     .fallback = "small",
+     .choices = thumbnail_choices,
+     .help = "small: 256 px, for a tenth of the time of decoding; both: 1024 px, too, for another "
+             "two thirds; what is not made now is made when it is first shown"},
     {.name = "max-megapixels",
      .kind = OPTION_DOUBLE,
      .argument = "MP",
@@ -292,7 +305,8 @@ static enum status check_report(const struct index_report *report, struct err *e
     if (report->found == 0)
         return err_set(err, ERR_NOT_FOUND,
                        "there are no photographs in these folders (it looks for jpg, png, webp, "
-                       "tif, bmp, gif, heic, avif and jxl files)");
+                       "tif, bmp, gif, heic, avif and jxl files, and for RAW files: cr2, cr3, "
+                       "nef, arw, dng, raf, orf and rw2)");
     return OK;
 }
 
@@ -304,7 +318,12 @@ static enum status index_into(struct store *store, const struct index_args *args
     how.on_event = on_event;
     how.context = &watcher;
     struct index_report report;
+    struct err why;
+    if (args->thumbnails != THUMBNAILS_NONE && thumbs_open(&how.thumbs, NULL, 0, &why) != OK)
+        report_warning("no thumbnails are made: %s", why.text);
+    how.large_thumbs = args->thumbnails == THUMBNAILS_BOTH;
     enum status status = index_run(store, model, &how, &report, err);
+    thumbs_close(how.thumbs);
     progress_close(watcher.progress);
     if (status != OK)
         return status;

@@ -12,6 +12,7 @@
     X(index)                                                                                       \
     X(classify)                                                                                    \
     X(search)                                                                                      \
+    X(similar)                                                                                     \
     X(duplicates)                                                                                  \
     X(status)                                                                                      \
     X(info)                                                                                        \

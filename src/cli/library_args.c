@@ -170,21 +170,23 @@ enum status library_model_open(struct store *store, const struct model_request *
     return status;
 }
 
-enum status library_stored_model(struct store *store, const char *name, int64_t *model_id,
+enum status library_model_stored(struct store *store, const char *given, struct store_model *out,
                                  struct err *err)
 {
     struct store_model *models = NULL;
-    size_t count = 0;
+    size_t count = 0, i = 0;
+    const char *name = given ? given : environment_names_model() ? getenv("FOVEA_MODEL") : NULL;
     enum status status = store_models(store, &models, &count, err);
-    if (status != OK)
-        return status;
-    *model_id = 0;
-    for (size_t i = 0; i < count && *model_id == 0; i++)
-        if (!name || strcmp(models[i].name, name) == 0)
-            *model_id = models[i].id;
+    if (status == OK && count == 0)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "the library is empty; `fovea index DIR` puts photographs into it");
+    while (status == OK && name && i < count && strcmp(models[i].name, name) != 0)
+        i++;
+    if (status == OK && i == count)
+        status =
+            err_set(err, ERR_NOT_FOUND, "the library has no vectors of a model called %s", name);
+    if (status == OK)
+        *out = models[i];
     free(models);
-    return *model_id ? OK
-           : name    ? err_set(err, ERR_NOT_FOUND, "the library has no model called %s", name)
-                     : err_set(err, ERR_NOT_FOUND,
-                               "the library is empty; `fovea index DIR` puts photographs into it");
+    return status;
 }

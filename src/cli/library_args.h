@@ -48,9 +48,9 @@ MUST_USE enum status library_index_open(struct store **store, struct model **mod
 MUST_USE enum status library_model_open(struct store *, const struct model_request *,
                                         struct model **out, int64_t *model_id, struct err *err);
 
-/* For commands that compare vectors and open no model: by the name that the library has for it;
- * without a name the one that answers. ERR_NOT_FOUND. */
-MUST_USE enum status library_stored_model(struct store *, const char *name, int64_t *model_id,
-                                          struct err *err);
+/* The same choice among the vectors that the library has, by name alone, for commands that need no
+ * model but its vectors. ERR_NOT_FOUND: the library has none, or none of a model of that name. */
+MUST_USE enum status library_model_stored(struct store *, const char *given,
+                                          struct store_model *out, struct err *err);
 
 #endif

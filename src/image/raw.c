@@ -52,8 +52,7 @@ static void open_lib(struct raw *raw)
         raw->sensor_width = lib->sizes.width;
         raw->sensor_height = lib->sizes.height;
     }
-    /* dcraw's numbers: 1 mirrored, 2 upside down, 4 rows and columns exchanged, and sums of these.
-     */
+    /* dcraw's numbers: 1 mirrored, 2 upside down, 4 rows and columns exchanged; and their sums. */
     static const uint8_t orientations[8] = {1, 2, 4, 3, 5, 8, 6, 7};
     if (raw->hints.orientation == 0 && lib->sizes.flip > 0 && lib->sizes.flip < 8)
         raw->hints.orientation = orientations[lib->sizes.flip];

@@ -83,6 +83,10 @@ static struct store_result store_result_of(const struct done *done)
         .vector = done->kind == DONE_VECTOR ? done->vector : NULL,
         .failure = done->kind == DONE_FAILED ? done->failure : NULL,
         .transient = done->transient,
+        .meta = done->meta,
+        .phash = done->phash,
+        .has_phash = done->has_phash,
+        .sidecar = done->has_sidecar ? &done->sidecar : NULL,
     };
     memcpy(result.format, done->format, sizeof result.format);
     return result;
@@ -274,6 +278,8 @@ static enum status work(struct run *run)
                                                              run->plan.todo_count),
         .max_megapixels = options->max_megapixels,
         .fast_margin = options->fast_decode ? PICTURE_FAST_MARGIN : 0,
+        .thumbs = options->thumbs,
+        .large_thumbs = options->large_thumbs,
         .cancel = options->cancel,
         .store = run->store,
         .store_lock = &run->store_lock,

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct thumbs;
+
 enum index_event_kind {
     INDEX_BEGIN,  /* the walk is over: found, todo are known */
     INDEX_PHOTO,  /* a photo was embedded, recognised by its content, or its metadata read again */
@@ -45,16 +47,18 @@ struct index_options {
     size_t exclude_count;
     const struct walk_scope *scopes; /* only these parts of the roots; none: all of them */
     size_t scope_count;
-    int threads;               /* workers, each decoding or running the network; 0: one per core */
-    int batch;                 /* photographs per forward pass; 0: chosen from the model */
-    double max_megapixels;     /* 0: the default of image.h */
-    bool fast_decode;          /* decode large pictures smaller than they are; picture.h */
-    bool keep_missing;         /* keep photos whose files are gone */
-    bool prune;                /* what is not there is gone; plan.h */
-    bool verify;               /* read and hash every file, whatever its size and mtime say */
-    bool retry_failed;         /* also try files that failed before and have not changed */
-    bool missing_ok;           /* roots that are not there are reported, and not refused */
-    bool activate;             /* the model answers from now on, even if it lacks vectors yet */
+    int threads;           /* workers, each decoding or running the network; 0: one per core */
+    int batch;             /* photographs per forward pass; 0: chosen from the model */
+    double max_megapixels; /* 0: the default of image.h */
+    bool fast_decode;      /* decode large pictures smaller than they are; picture.h */
+    struct thumbs *thumbs; /* where thumbnails of what is decoded are put; NULL: none are made */
+    bool large_thumbs;     /* the large ones, too; else they are made when asked for */
+    bool keep_missing;     /* keep photos whose files are gone */
+    bool prune;            /* what is not there is gone; plan.h */
+    bool verify;           /* read and hash every file, whatever its size and mtime say */
+    bool retry_failed;     /* also try files that failed before and have not changed */
+    bool missing_ok;       /* roots that are not there are reported, and not refused */
+    bool activate;         /* the model answers from now on, even if it lacks vectors yet */
     const atomic_bool *cancel; /* set from elsewhere: finish what is begun and return; or NULL */
     void (*on_event)(void *context, const struct index_event *); /* on the caller's thread */
     void *context;

@@ -245,7 +245,7 @@ static enum status list_todo(struct planner *p, struct err *err)
     for (size_t i = 0; i < count; i++) {
         struct found_file *file = &plan->walk.files[i];
         enum file_state state = (enum file_state)p->states[i];
-        if ((state == FILE_UNCHANGED || state == FILE_NEEDS_META) && !options->verify) {
+        if (state == FILE_UNCHANGED && !options->verify) {
             p->report->unchanged++;
         } else if (state == FILE_FAILED_BEFORE && !options->verify && !options->retry_failed) {
             p->report->failed_before++;

@@ -232,17 +232,17 @@ enum status knn_descent(struct knn_graph *out, const struct map_vectors *v, int 
     if ((size_t)k > v->count - 1)
         k = (int)(v->count - 1);
     int rounds = (int)fmax(ROUNDS_LEAST, round(log2((double)v->count)));
+    size_t stages = TREES + (size_t)rounds;
     enum status status = descent_open(d, v, k, team_threads(team), err);
     for (int tree = 0; tree < TREES && status == OK; tree++) {
-        status = map_watch_report(watch, "neighbours", (size_t)tree, (size_t)(TREES + rounds), err);
+        status = map_watch_report(watch, "neighbours", (size_t)tree, stages, err);
         if (status == OK)
             status = knn_tree_offer(&d->lists, v, seed, (uint64_t)tree, team, err);
     }
     if (status == OK)
         fill(d, seed);
     for (int round = 0; round < rounds && status == OK; round++) {
-        status = map_watch_report(watch, "neighbours", (size_t)(TREES + round),
-                                  (size_t)(TREES + rounds), err);
+        status = map_watch_report(watch, "neighbours", TREES + (size_t)round, stages, err);
         if (status != OK)
             break;
         choose(d, seed, round);

@@ -26,6 +26,7 @@ static void change_close(struct change *c)
     free(c->again);
     free(c->kept);
     free(c->arrived);
+    *c = (struct change){0};
 }
 
 /* Whether every neighbour that the row had is still there. */

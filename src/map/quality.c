@@ -78,7 +78,7 @@ static size_t rank_of(const float *d, size_t count, size_t row, uint32_t id)
 {
     size_t rank = 1;
     for (size_t j = 0; j < count; j++)
-        rank += (d[j] < d[id] || (d[j] == d[id] && j < id)) && j != row;
+        rank += j != row && (d[j] < d[id] || (j < id && d[j] == d[id]));
     return rank;
 }
 

@@ -107,10 +107,12 @@ static enum status sparse_open(struct sparse *out, size_t count, size_t edges, s
 static void shrink(struct sparse *s)
 {
     size_t used = s->starts[s->count] + 1;
-    uint32_t *ids = realloc(s->ids, used * sizeof *ids);
-    s->ids = ids ? ids : s->ids;
-    float *weights = realloc(s->weights, used * sizeof *weights);
-    s->weights = weights ? weights : s->weights;
+    void *ids = realloc(s->ids, used * sizeof *s->ids);
+    if (ids)
+        s->ids = ids;
+    void *weights = realloc(s->weights, used * sizeof *s->weights);
+    if (weights)
+        s->weights = weights;
 }
 
 enum status sparse_from_arrows(struct sparse *out, size_t count, int k, const uint32_t *ids,

@@ -56,7 +56,7 @@ static void row_affinities(const float *d, int k, double perplexity, float *p)
             sum += q;
             weighted += q * square;
         }
-        double entropy = log(sum) + beta * weighted / sum;
+        double entropy = log(fmax(sum, 1e-300)) + beta * weighted / sum;
         for (int n = 0; n < k; n++)
             p[n] = (float)(p[n] / sum);
         if (fabs(entropy - wanted) < 1e-5)
