@@ -13,8 +13,8 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(similar)                                                                                     \
+    X(serve)                                                                                       \
     X(status)                                                                                      \
-    X(retire)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
     X(doctor)                                                                                      \

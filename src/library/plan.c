@@ -216,26 +216,15 @@ static enum status compare_outside(void *context, const struct store_known *know
     return add_path(&p->plan->gone, known->path, err);
 }
 
-static bool is_covered_root(const struct plan *plan, const char *path)
-{
-    for (size_t i = 0; i < plan->walk.root_count; i++)
-        if (path_is_under(path, plan->walk.roots[i]))
-            return true;
-    return false;
-}
-
 static enum status compare_all(struct planner *p, struct store *store, int64_t model_id,
                                struct err *err)
 {
     enum status status = OK;
     const struct index_options *options = p->options;
     for (size_t i = 0; status == OK && i < options->scope_count; i++) {
-        if (!is_covered_root(p->plan, options->scopes[i].path))
-            continue;
         p->shallow = !options->scopes[i].deep;
         status = compare_below(p, store, model_id, options->scopes[i].path, err);
     }
-    p->shallow = false;
     for (size_t i = 0; status == OK && i < p->bases.count; i++)
         status = compare_below(p, store, model_id, p->bases.paths[i], err);
     if (status == OK && options->prune && options->scope_count == 0)
@@ -317,11 +306,11 @@ static enum status list_bases(struct planner *p, struct err *err)
 {
     const struct walk *walk = &p->plan->walk;
     enum status status = OK;
-    const bool whole = p->options->scope_count == 0;
+    if (p->options->scope_count > 0)
+        return OK;
     for (size_t i = 0; status == OK && i < walk->root_count; i++)
-        if (whole || !is_dir(walk->roots[i])) /* single photographs are in every walk */
-            status = add_path(&p->bases, walk->roots[i], err);
-    for (size_t i = 0; whole && p->options->prune && status == OK && i < walk->missing_count; i++) {
+        status = add_path(&p->bases, walk->roots[i], err);
+    for (size_t i = 0; p->options->prune && status == OK && i < walk->missing_count; i++) {
         char *path = absolute_path(walk->missing[i]);
         if (path)
             status = add_path(&p->bases, path, err);
@@ -419,6 +408,14 @@ static void add_place(struct place_list *list, char *path, enum store_place_kind
         if (list->places[i].kind == (int)kind && strcmp(list->places[i].path, path) == 0)
             return;
     list->places[list->count++] = (struct store_place){path, kind};
+}
+
+static bool is_covered_root(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->walk.root_count; i++)
+        if (path_is_under(path, plan->walk.roots[i]))
+            return true;
+    return false;
 }
 
 /* A former mount point stays one while its disk is away, which is while it is empty. */
