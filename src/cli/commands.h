@@ -14,9 +14,11 @@
     X(search)                                                                                      \
     X(similar)                                                                                     \
     X(duplicates)                                                                                  \
+    X(serve)                                                                                       \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \
