@@ -18,7 +18,7 @@
 
 #define PATH_LIMIT (1 << 16)
 
-static enum status library_path(struct str *out, const char *given, struct err *err)
+enum status library_path(struct str *out, const char *given, struct err *err)
 {
     const char *variable = getenv("FOVEA_LIBRARY");
     if (given || (variable && *variable)) {

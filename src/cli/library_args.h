@@ -5,6 +5,7 @@
 #ifndef FOVEA_CLI_LIBRARY_ARGS_H
 #define FOVEA_CLI_LIBRARY_ARGS_H
 
+#include "base/str.h"
 #include "cli/model_args.h"
 #include "cli/options.h"
 #include "clip/model.h"
@@ -29,6 +30,9 @@
         .help = "ARCH/tag, hf-hub:ORG/REPO, a model's folder, or with --arch a weights file; "     \
                 "without it $FOVEA_MODEL, else the model that was last used to index the library"  \
     }
+
+/* Appends the path of the library that --library, the environment or the default names. */
+MUST_USE enum status library_path(struct str *out, const char *given, struct err *err);
 
 /* Opens the library that --library, the environment or the default names. Only `may_create` makes
  * one where there is none; otherwise that is an ERR_NOT_FOUND that says how to make one. */
