@@ -16,6 +16,7 @@ struct store_ops {
     void (*close)(struct store *);
     enum status (*index_lock)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
+    bool (*is_indexing)(struct store *);
     enum status (*read_begin)(struct store *, struct err *);
     void (*read_end)(struct store *);
     enum status (*revision)(struct store *, int64_t *, struct err *);
@@ -95,6 +96,10 @@ struct store {
 };
 
 extern const struct store_ops sqlite_store_ops;
+
+/* sqlite_repair.c: a library that may be too damaged to be opened */
+MUST_USE enum status sqlite_check(const char *path, struct store_health *, struct err *);
+MUST_USE enum status sqlite_repair(const char *path, struct store_repair *, struct err *);
 
 /* store.c: ERR_ARGUMENT on a store that must not be written to now. */
 MUST_USE enum status store_require_write(const struct store *, struct err *err);
