@@ -13,8 +13,10 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(similar)                                                                                     \
+    X(duplicates)                                                                                  \
     X(groups)                                                                                      \
     X(map)                                                                                         \
+    X(serve)                                                                                       \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
