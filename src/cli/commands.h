@@ -13,6 +13,10 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(similar)                                                                                     \
+    X(duplicates)                                                                                  \
+    X(groups)                                                                                      \
+    X(map)                                                                                         \
+    X(serve)                                                                                       \
     X(status)                                                                                      \
     X(retire)                                                                                      \
     X(forget)                                                                                      \
