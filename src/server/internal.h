@@ -34,6 +34,7 @@ struct server {
     char address[300];
     double started; /* clock_seconds() */
     atomic_bool stopping;
+    atomic_int searches; /* being encoded or scanned */
     bool library_ok; /* as last logged; of the live thread */
 };
 
