@@ -23,8 +23,8 @@ usual=$(field strong_count)
 run search "the sea" --limit 100 --json --floor auto
 expect_code 0
 expect_in out '"strong":true'
-[ "$(field strong_count)" -ge 1 ] && [ "$(field strong_count)" -le "$usual" ] ||
-    fail "auto found $(field strong_count) of $usual"
+found=$(field strong_count)
+if [ "$found" -lt 1 ] || [ "$found" -gt "$usual" ]; then fail "auto found $found of $usual"; fi
 grep -q '"floor":0.2,' out && fail "the adaptive floor is the usual one"
 run search "a bowl of noodle soup" --floor auto
 expect_in out "no strong matches found; the closest photograph:"
@@ -35,7 +35,6 @@ expect_one_line "give a number from -1 to 1, or auto"
 echo "-- weak ones come after a divider"
 run search "the sea" --floor auto --weak --limit 60
 expect_in out "---- below the floor of "
-[ "$(grep -vc '^----' out)" -eq 60 ] || fail "not all photographs are shown"
 run search "the sea" --floor auto --weak --limit 60 --json
 paths >all
 [ "$(wc -l <all)" -eq "$(field total)" ] || fail "weak and strong are not all"
@@ -85,10 +84,10 @@ year=$(sed -n '$s/.*:"\([0-9]*\).*/\1/p' dates)
 run search "the sea" --limit 60 --json --floor -1 --since "$year" --until "$year"
 [ "$(field total)" -ge 1 ] || fail "no photograph of $year"
 [ "$(grep -o '"taken_at":"[0-9]*' out | sort -u)" = "\"taken_at\":\"$year" ] || fail "other years"
-run search "the sea" --limit 60 --json --floor -1 --folder "$pictures/$(ls "$pictures" | head -n 1)"
+run search "the sea" --limit 60 --json --floor -1 --folder "$pictures/$year"
 total=$(field total)
-[ "$total" -ge 1 ] && [ "$total" -lt 60 ] || fail "a folder has $total photographs"
-(cd "$pictures" && "$fovea" search "the sea" --floor -1 --json --folder "$(ls | head -n 1)") >out
+if [ "$total" -lt 1 ] || [ "$total" -ge 50 ]; then fail "a folder has $total photographs"; fi
+(cd "$pictures" && "$fovea" search "the sea" --floor -1 --json --folder "$year") >out
 [ "$(field total)" -eq "$total" ] || fail "a relative folder is another one"
 run search "the sea" --camera "no such camera"
 expect_in out "no photograph passes the filters"
@@ -113,8 +112,6 @@ run similar elsewhere.jpg --limit 3 --json
 paths | cmp -s - like || fail "a copy is like others"
 run search --image "$photo" --limit 60 --unique --floor -1
 expect_code 0
-first=$(printf '%s' "$pictures" | tr / _) # a picture that the library does not know
-printf 'P3 2 2 255 9 9 9 200 9 9 9 200 9 9 9 200 ' >"$first.ppm"
 run similar nowhere.jpg
 expect_code 1
 expect_one_line "is neither a file nor a photograph of the library"
