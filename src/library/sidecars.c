@@ -208,6 +208,43 @@ static enum status write_shared(struct writing *w, const struct entry *entries, 
     return write_one(w, entries->sidecar, &keywords, err);
 }
 
+static void writing_close(struct writing *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        free(w->entries[i].photo);
+        free(w->entries[i].sidecar);
+        free(w->entries[i].embedded);
+    }
+    free(w->entries);
+}
+
+/* One read-only disk of several is no reason to stop; a hundred refusals are. */
+static enum status count_failure(struct sidecar_report *report, int why, const struct err *one,
+                                 struct err *err)
+{
+    bool is_hopeless = why == ENOSPC || why == EROFS || why == EDQUOT;
+    if (report->failed++ == 0)
+        memcpy(report->first_failure, one->text, sizeof report->first_failure);
+    if (!is_hopeless || report->failed <= 100)
+        return OK;
+    return err_set(err, ERR_IO, "%s; %zu sidecars were written before", one->text, report->written);
+}
+
+static enum status write_all(struct writing *w, struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0, end; status == OK && i < w->count; i = end) {
+        struct err one;
+        for (end = i + 1; end < w->count; end++)
+            if (strcmp(w->entries[end].sidecar, w->entries[i].sidecar) != 0)
+                break;
+        errno = 0;
+        if (write_shared(w, &w->entries[i], end - i, &one) != OK)
+            status = count_failure(w->report, errno, &one, err);
+    }
+    return status;
+}
+
 enum status sidecars_write(const struct classification *c, const struct store_matrix *matrix,
                            const struct categories *categories, struct store *store,
                            const struct sidecar_options *options, struct sidecar_report *report,
@@ -217,26 +254,8 @@ enum status sidecars_write(const struct classification *c, const struct store_ma
         .classification = c, .categories = categories, .options = options, .report = report};
     *report = (struct sidecar_report){0};
     enum status status = collect(&w, matrix, store, err);
-    for (size_t i = 0, end; status == OK && i < w.count; i = end) {
-        for (end = i + 1; end < w.count; end++)
-            if (strcmp(w.entries[end].sidecar, w.entries[i].sidecar) != 0)
-                break;
-        struct err one;
-        errno = 0;
-        if (write_shared(&w, &w.entries[i], end - i, &one) == OK)
-            continue;
-        bool is_hopeless = errno == ENOSPC || errno == EROFS || errno == EDQUOT;
-        if (report->failed++ == 0)
-            memcpy(report->first_failure, one.text, sizeof report->first_failure);
-        if (is_hopeless && report->failed > 100) /* one read-only disk of several is no reason */
-            status = err_set(err, ERR_IO, "%s; %zu sidecars were written before", one.text,
-                             report->written);
-    }
-    for (size_t i = 0; i < w.count; i++) {
-        free(w.entries[i].photo);
-        free(w.entries[i].sidecar);
-        free(w.entries[i].embedded);
-    }
-    free(w.entries);
+    if (status == OK)
+        status = write_all(&w, err);
+    writing_close(&w);
     return status;
 }

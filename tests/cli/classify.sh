@@ -4,6 +4,7 @@
 # fovea classify: what is kept of it, and what it writes into sidecars. On painted pictures with the
 # model that ships.
 #   classify.sh FOVEA
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 lines_of() { wc -l <"$1" | tr -d ' '; }

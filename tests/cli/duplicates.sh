@@ -4,6 +4,7 @@
 # fovea duplicates: what it finds of copies that are made here, and that decisions hold.
 #   duplicates.sh FOVEA COPIES
 # $FOVEA_SHARED/photos are real photographs, if they are there.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 copies=$(absolute "$2")
 
