@@ -26,6 +26,7 @@ static const float COSINE_ONE_SECOND = 0.97f;
 static const float COSINE_MOMENT = 0.85f, COSINE_STEM = 0.60f;
 #define STEM_SECONDS 2
 #define ASPECT_TOLERANCE 0.04
+#define BURST_BYTES 1.5
 
 /* --- evidence ------------------------------------------------------------------------------- */
 
@@ -57,7 +58,9 @@ static bool may_be_burst(const struct store_fact *a, const struct store_fact *b)
 {
     return have_times(a, b) && a->taken_ms % 1000 == 0 && b->taken_ms % 1000 == 0 &&
            a->camera >= 0 && a->camera == b->camera && a->width == b->width &&
-           a->height == b->height && a->format == b->format;
+           a->height == b->height && a->format == b->format &&
+           (double)a->size_bytes < (double)b->size_bytes * BURST_BYTES &&
+           (double)b->size_bytes < (double)a->size_bytes * BURST_BYTES;
 }
 
 static bool has_same_shape(const struct store_fact *a, const struct store_fact *b, int turn)
