@@ -3,6 +3,7 @@
  * fovea classify: sort the library's photographs into categories described in plain English.
  */
 #include "cli/commands.h"
+#include "cli/filter_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -15,6 +16,7 @@
 #include "library/classify.h"
 #include "library/place.h"
 #include "library/sidecars.h"
+#include "library/snapshot.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@ struct classify_args {
     double uncertain_margin, none_below, multi;
     int image_size, precision;
     bool offline, yes, json, xmp, xmp_dry_run, list_sets;
+    struct filter_args filter;
 };
 
 static const struct option options[] = {
@@ -114,6 +117,7 @@ static const struct option options[] = {
      .argument = "SET",
      .offset = offsetof(struct classify_args, drop),
      .help = "forget the results of that set, and do nothing else"},
+    OPTION_FILTERS(struct classify_args),
     OPTION_JSON(struct classify_args),
     OPTION_END,
 };
@@ -136,7 +140,8 @@ struct work {
     struct store_matrix matrix;
     float *vectors; /* [categories, D] */
     struct classification result;
-    struct row_set *shown; /* what the filters let pass; NULL: everything */
+    struct row_set passing;
+    const struct row_set *shown; /* what the filters let pass; NULL: everything */
 };
 
 static enum status open_work(struct work *work, const struct classify_args *args, struct err *err)
@@ -163,6 +168,7 @@ static enum status open_work(struct work *work, const struct classify_args *args
 
 static void close_work(struct work *work)
 {
+    row_set_close(&work->passing);
     classification_free(&work->result);
     free(work->vectors);
     store_matrix_free(&work->matrix);
@@ -170,6 +176,36 @@ static void close_work(struct work *work)
     model_close(work->model);
     store_close(work->store);
     categories_free(&work->categories);
+}
+
+/* All photographs are classified; filters say which are shown, placed and given sidecars. */
+static enum status filter_rows(struct work *work, const struct classify_args *args, struct err *err)
+{
+    struct filter_reading filter = {0};
+    const struct snapshot *snapshot = NULL;
+    struct row_set passing = {0};
+    enum status status = filter_args_read(&filter, &args->filter, err);
+    if (status != OK || filter.filter.count == 0) {
+        filter_reading_close(&filter);
+        return status;
+    }
+    status = snapshot_open(&snapshot, work->store, work->model_id, SNAPSHOT_BYTES_NEVER, NULL, err);
+    if (status == OK)
+        status = row_set_open(&passing, snapshot->matrix->count, true, err);
+    if (status == OK)
+        status = filter_apply(&filter.filter, snapshot, &passing, err);
+    if (status == OK)
+        status = row_set_open(&work->passing, work->matrix.count, false, err);
+    for (size_t i = 0; status == OK && i < work->matrix.count; i++) {
+        size_t row = snapshot_row_of(snapshot, work->matrix.photo_ids[i]);
+        if (row != SNAPSHOT_NO_ROW && row_set_has(&passing, row))
+            row_set_add(&work->passing, i);
+    }
+    work->shown = &work->passing;
+    row_set_close(&passing);
+    snapshot_unref(snapshot);
+    filter_reading_close(&filter);
+    return status;
 }
 
 static enum status name_set(struct work *work, const struct classify_args *args, struct err *err)
@@ -436,26 +472,6 @@ static enum status publish(const struct work *work, const struct classify_args *
 
 /* --- sets ------------------------------------------------------------------------------------ */
 
-/* The model by the name that the library has for it; without one the one that answers. */
-static enum status stored_model(struct store *store, const char *name, int64_t *model_id,
-                                struct err *err)
-{
-    struct store_model *models = NULL;
-    size_t count = 0;
-    enum status status = store_models(store, &models, &count, err);
-    if (status != OK)
-        return status;
-    *model_id = 0;
-    for (size_t i = 0; i < count && *model_id == 0; i++)
-        if (!name || strcmp(models[i].name, name) == 0)
-            *model_id = models[i].id;
-    free(models);
-    return *model_id ? OK
-           : name    ? err_set(err, ERR_NOT_FOUND, "the library has no model called %s", name)
-                     : err_set(err, ERR_NOT_FOUND,
-                               "the library is empty; `fovea index DIR` puts photographs into it");
-}
-
 static enum status print_sets_json(const struct store_label_set *sets, size_t count,
                                    struct err *err)
 {
@@ -501,15 +517,15 @@ static enum status list_sets(struct store *store, int64_t model_id, bool json, s
 static enum status run_sets(const struct classify_args *args, struct err *err)
 {
     struct store *store = NULL;
-    int64_t model_id = 0;
+    struct store_model model = {0};
     enum status status =
         library_open(&store, args->library, args->drop ? STORE_WRITE : STORE_READ, false, err);
     if (status == OK)
-        status = stored_model(store, args->model, &model_id, err);
+        status = library_model_stored(store, args->model, &model, err);
     if (status == OK && args->drop)
-        status = classification_drop(store, model_id, args->drop, err);
+        status = classification_drop(store, model.id, args->drop, err);
     if (status == OK && args->list_sets)
-        status = list_sets(store, model_id, args->json, err);
+        status = list_sets(store, model.id, args->json, err);
     store_close(store);
     return status;
 }
@@ -529,6 +545,8 @@ static enum status run(const void *arguments, struct err *err)
     enum status status = name_set(&work, args, err);
     if (status == OK)
         status = open_work(&work, args, err);
+    if (status == OK)
+        status = filter_rows(&work, args, err);
     if (status == OK)
         status = classify(&work, args, err);
     if (status == OK)

@@ -13,6 +13,8 @@
     X(classify)                                                                                    \
     X(search)                                                                                      \
     X(similar)                                                                                     \
+    X(duplicates)                                                                                  \
+    X(serve)                                                                                       \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \

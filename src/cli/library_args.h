@@ -5,6 +5,7 @@
 #ifndef FOVEA_CLI_LIBRARY_ARGS_H
 #define FOVEA_CLI_LIBRARY_ARGS_H
 
+#include "base/str.h"
 #include "cli/model_args.h"
 #include "cli/options.h"
 #include "clip/model.h"

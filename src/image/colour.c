@@ -6,8 +6,9 @@
  * Intent: relative colorimetric with black point compensation, what browsers and Photoshop do. For
  * profiles of primaries and curves, that is nearly every photograph, all intents are this one; for
  * the tables of a print profile, perceptual is each maker's own taste, while this maps paper to
- * white and the deepest ink to black. A profile that lcms does not take is ignored, as viewers do:
- * the picture is then read as if it had none.
+ * white and the deepest ink to black. Where a profile has no other table than the perceptual one,
+ * that is taken: libvips would pass over the profile. A profile that lcms does not take is ignored,
+ * as viewers do: the picture is then read as if it had none.
  *
  * Without a profile: what the camera says it meant (Adobe RGB is told by EXIF alone, as DCF 2.0 has
  * it), else sRGB. 16 bits are cut to the upper 8 (as Pillow's "RGB;16B"), CMYK is converted by
@@ -57,7 +58,8 @@ static void apply_profile(VipsImage *in, VipsImage **out)
     struct icc icc = icc_read(profile, size);
     if (icc.channels != in->Bands || icc.srgb)
         return;
-    if (vips_icc_transform(in, out, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE,
+    if (vips_icc_transform(in, out, "srgb", "embedded", TRUE, "intent",
+                           icc.perceptual ? VIPS_INTENT_PERCEPTUAL : VIPS_INTENT_RELATIVE,
                            "black_point_compensation", TRUE, "depth", 8, NULL)) {
         vips_error_clear();
         *out = NULL;

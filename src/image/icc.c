@@ -164,6 +164,8 @@ struct icc icc_read(const uint8_t *p, size_t size)
     } else if (memcmp(p + 16, "CMYK", 4) == 0) {
         icc.channels = 4;
     }
+    icc.perceptual = find_tag(p, size, "A2B0").size && !find_tag(p, size, "A2B1").size &&
+                     !find_tag(p, size, "rXYZ").size;
     return icc;
 }
 

@@ -12,7 +12,8 @@
 
 struct icc {
     int channels; /* of its device side: 1 (gray), 3 (RGB), 4 (CMYK); 0: broken or anything else */
-    bool srgb;    /* pixels in it are sRGB pixels (or gray with sRGB's curve) already */
+    bool perceptual; /* its only table is that of the perceptual intent */
+    bool srgb;       /* pixels in it are sRGB pixels (or gray with sRGB's curve) already */
 };
 
 struct icc icc_read(const uint8_t *profile, size_t size);

@@ -101,7 +101,9 @@ static void count_and_tell(struct run *run, const struct done *done)
         return;
     }
     bool known = done->kind != DONE_VECTOR;
-    *(known ? &run->report->known : &run->report->embedded) += 1;
+    *(!known                  ? &run->report->embedded
+      : done->file->only_meta ? &run->report->metadata
+                              : &run->report->known) += 1;
     tell(run, INDEX_PHOTO, done->file->path, NULL, known);
 }
 

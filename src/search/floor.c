@@ -32,7 +32,7 @@ enum { BINS = 1 << 14, SPLIT_LEAST = 16 };
 
 #define FALSE_RATE 0.1
 #define FALSE_RATE_ABOVE 0.01 /* where the background itself reaches the usual floor */
-#define SPLIT_EXPLAINS 0.70
+#define SPLIT_EXPLAINS 0.75
 #define LEAST_PART 0.5f /* of the usual floor: below it nothing matches */
 
 struct histogram {

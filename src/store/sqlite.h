@@ -169,6 +169,7 @@ enum status sqlite_open(struct store **, const char *path, enum store_mode, stru
 void sqlite_close(struct store *);
 enum status sqlite_index_lock(struct store *, struct err *);
 void sqlite_index_unlock(struct store *);
+bool sqlite_is_indexing(struct store *);
 enum status sqlite_read_begin(struct store *, struct err *);
 void sqlite_read_end(struct store *);
 

@@ -54,6 +54,11 @@ void store_index_unlock(struct store *store)
         store->ops->index_unlock(store);
 }
 
+bool store_is_indexing(struct store *store)
+{
+    return store->ops->is_indexing(store);
+}
+
 enum status store_read_begin(struct store *store, struct err *err)
 {
     if (store->reading)

@@ -51,6 +51,8 @@ void store_close(struct store *); /* NULL-safe */
  * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid. */
 MUST_USE enum status store_index_lock(struct store *, struct err *err);
 void store_index_unlock(struct store *);
+/* Whether some process holds it just now. */
+bool store_is_indexing(struct store *);
 
 /* Between the two, every verb that reads sees the library as it is at the first of them, whatever
  * others commit; verbs that write are refused (ERR_ARGUMENT). Not nested. */

@@ -16,6 +16,7 @@ struct store_ops {
     void (*close)(struct store *);
     enum status (*index_lock)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
+    bool (*is_indexing)(struct store *);
     enum status (*read_begin)(struct store *, struct err *);
     void (*read_end)(struct store *);
     enum status (*revision)(struct store *, int64_t *, struct err *);

@@ -110,7 +110,7 @@ static struct store_label label_of(int64_t photo_id, const char *category, doubl
                                 .probabilities = probabilities};
 }
 
-static const struct store_set three = {STORE_SET_DEFAULT, "{}", names, 3};
+static const struct store_set three = {STORE_SET_DEFAULT, "{}", names, 3, 0};
 
 static void assert_labels(struct store *store, int64_t model, const char *const *categories,
                           const double *confidences, size_t count)
