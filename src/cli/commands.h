@@ -14,6 +14,8 @@
     X(search)                                                                                      \
     X(similar)                                                                                     \
     X(duplicates)                                                                                  \
+    X(groups)                                                                                      \
+    X(map)                                                                                         \
     X(serve)                                                                                       \
     X(status)                                                                                      \
     X(info)                                                                                        \
