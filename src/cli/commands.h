@@ -22,6 +22,8 @@
     X(forget)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(export)                                                                                      \
+    X(import)                                                                                      \
     X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
