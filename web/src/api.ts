@@ -217,6 +217,8 @@ export interface MapData {
     category: number[];
     groups: { id: number; name: string }[];
     group: number[];
+    cameras: string[];
+    camera: number[];
     taken_at: (number | null)[];
 }
 

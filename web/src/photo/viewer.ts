@@ -198,21 +198,19 @@ export class Viewer {
             h(
                 'div',
                 { class: 'similar-strip' },
-                ...hits
-                    .slice(0, SIMILAR)
-                    .map(({ photo, score }) =>
-                        h(
-                            'button',
-                            {
-                                type: 'button',
-                                class: 'similar-tile',
-                                title: `${photo.name}, ${format.score(score)}`,
-                                'aria-label': `${photo.name}, score ${format.score(score)}`,
-                                on: { click: () => this.jump(photo) },
-                            },
-                            h('img', { src: thumbnail(photo, 256), alt: '', loading: 'lazy' }),
-                        ),
+                ...hits.slice(0, SIMILAR).map(({ photo, score }) =>
+                    h(
+                        'button',
+                        {
+                            type: 'button',
+                            class: 'similar-tile',
+                            title: `${photo.name}, ${format.score(score)}`,
+                            'aria-label': `${photo.name}, score ${format.score(score)}`,
+                            on: { click: () => this.jump(photo) },
+                        },
+                        h('img', { src: thumbnail(photo, 256), alt: '', loading: 'lazy' }),
                     ),
+                ),
             ),
             h(
                 'button',
