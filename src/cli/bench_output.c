@@ -197,3 +197,49 @@ enum status accuracy_print_json(const char *model, const struct accuracy_report 
                                  "rows", rows, "unsupported", unsupported),
                        err);
 }
+
+void bench_scan_print(const struct bench_scan *b)
+{
+    const double speed = b->read_bytes / b->read_seconds;
+    output_format("%zu x %d, %s, %d thread%s\n", b->rows, b->dim, b->cpu, b->threads,
+                  plural(b->threads));
+    output_format(
+        "  memory: vectors in float16 %.0f MB, in bytes %.0f MB (made in %.2f s), a scan's "
+        "scratch %.1f MB\n",
+        b->vectors_bytes / 1e6, b->matrix_bytes / 1e6, b->make_seconds, b->scratch_bytes / 1e6);
+    output_format("  plain reading of the bytes: %.1f GB/s\n", speed / 1e9);
+    output_format(
+        "  scan by bytes, best %d: %.2f ms, %.1f GB/s of what it reads; ratio %.2f (limit "
+        "1; more is better)\n",
+        BENCH_SCAN_TOP, b->bytes_seconds * 1e3, b->bytes_bytes / b->bytes_seconds / 1e9,
+        b->bytes_ratio);
+    output_format("    %.0f rows of %zu read in float16, for an error of %.4f in a row's bytes\n",
+                  b->rescored, b->rows, b->error);
+    output_format("  scan by vectors: %.2f ms, %.1f GB/s; ratio %.2f\n", b->vectors_seconds * 1e3,
+                  b->vectors_bytes / b->vectors_seconds / 1e9, b->vectors_ratio);
+    output_format("  scan by bytes, best %d: %.2f ms; %.0f rows read in float16\n", BENCH_SCAN_MANY,
+                  b->many_seconds * 1e3, b->many_rescored);
+    output_format("  of %zu quer%s, best %d the same rows with the same scores as of the float32 "
+                  "scan: %zu; the same rows as of the vectors before they were rounded to float16: "
+                  "%zu\n",
+                  b->queries, b->queries == 1 ? "y" : "ies", BENCH_SCAN_TOP, b->same, b->same_f32);
+    output_format("  ratios are medians of %d rounds, times the fastest\n", b->rounds);
+}
+
+enum status bench_scan_print_json(const struct bench_scan *b, struct err *err)
+{
+    return output_json(
+        json_pack(
+            "{s:I,s:i,s:i,s:s,s:i, s:f,s:f,s:f,s:f, s:f,s:f,s:f,s:f,s:f, s:f,s:f,s:f,s:f,s:f, "
+            "s:I,s:I,s:I}",
+            "rows", (json_int_t)b->rows, "dim", b->dim, "threads", b->threads, "cpu", b->cpu,
+            "rounds", b->rounds, "vectors_bytes", b->vectors_bytes, "matrix_bytes", b->matrix_bytes,
+            "scratch_bytes", b->scratch_bytes, "make_seconds", b->make_seconds,
+            "read_bytes_per_second", b->read_bytes / b->read_seconds, "scan_seconds",
+            b->bytes_seconds, "scan_bytes_per_second", b->bytes_bytes / b->bytes_seconds,
+            "scan_ratio", b->bytes_ratio, "rescored", b->rescored, "vectors_seconds",
+            b->vectors_seconds, "vectors_ratio", b->vectors_ratio, "many_seconds", b->many_seconds,
+            "many_rescored", b->many_rescored, "error", b->error, "queries", (json_int_t)b->queries,
+            "same", (json_int_t)b->same, "same_before_rounding", (json_int_t)b->same_f32),
+        err);
+}

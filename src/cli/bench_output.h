@@ -10,6 +10,7 @@
 #include "clip/model_bench.h"
 #include "library/bench_accuracy.h"
 #include "library/bench_index.h"
+#include "library/bench_scan.h"
 
 #include <stdbool.h>
 
@@ -32,6 +33,9 @@ struct bench_results {
 
 void bench_print(const struct bench_results *);
 MUST_USE enum status bench_print_json(const struct bench_results *, struct err *err);
+
+void bench_scan_print(const struct bench_scan *);
+MUST_USE enum status bench_scan_print_json(const struct bench_scan *, struct err *err);
 
 /* precisions: of the report's rows, in the order that bench_accuracy() was given. */
 void accuracy_print(const char *model, const struct accuracy_report *,

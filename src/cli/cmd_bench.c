@@ -30,7 +30,9 @@ struct bench_args {
     int batch, threads, rounds, limit, image_size;
     int precision; /* of choices */
     double seconds;
-    bool accuracy, offline, yes, json;
+    bool accuracy, scan, offline, yes, json;
+    int rows, dim, queries; /* of --scan */
+    uint64_t seed;
     struct operands roots;
 };
 
@@ -100,6 +102,42 @@ static const struct option options[] = {
      .argument = "FILE",
      .offset = offsetof(struct bench_args, categories),
      .help = "with --accuracy, as of fovea classify"},
+    {.name = "scan",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct bench_args, scan),
+     .help =
+         "instead of the model: the exact scan against reading memory, and whether its best ten "
+         "are those of a plain float32 scan, on vectors made up to lie as CLIP's do"},
+    {.name = "rows",
+     .kind = OPTION_INT,
+     .argument = "N",
+     .offset = offsetof(struct bench_args, rows),
+     .fallback = "100000",
+     .min = 1,
+     .max = 100000000,
+     .help = "with --scan: how many vectors"},
+    {.name = "dim",
+     .kind = OPTION_INT,
+     .argument = "N",
+     .offset = offsetof(struct bench_args, dim),
+     .fallback = "1024",
+     .min = 8,
+     .max = 8192,
+     .help = "with --scan: of how many components"},
+    {.name = "queries",
+     .kind = OPTION_INT,
+     .argument = "N",
+     .offset = offsetof(struct bench_args, queries),
+     .fallback = "1000",
+     .min = 1,
+     .max = 100000,
+     .help = "with --scan: for how many the answers are compared"},
+    {.name = "seed",
+     .kind = OPTION_SEED,
+     .argument = "SEED",
+     .offset = offsetof(struct bench_args, seed),
+     .fallback = "1",
+     .help = "with --scan: of the vectors"},
     OPTION_JSON(struct bench_args),
     OPTION_END,
 };
@@ -109,6 +147,8 @@ static const struct example examples[] = {
      "both towers in every precision, and a search from a cold process"},
     {"fovea bench ~/Pictures/2024", "and indexing against decoding and the network alone"},
     {"fovea bench --accuracy ~/Pictures", "what bf16, int8 and fast decoding would change there"},
+    {"fovea bench --scan --rows 1000000",
+     "searching a million photographs; needs 3.3 GB of memory"},
     {NULL, NULL},
 };
 
@@ -316,8 +356,31 @@ static enum status measure_accuracy(struct work *w, struct err *err)
     return status;
 }
 
+/* ---- the scan ---- */
+
+static enum status measure_scan(const struct bench_args *args, struct err *err)
+{
+    const struct bench_scan_options how = {.rows = (size_t)args->rows,
+                                           .dim = args->dim,
+                                           .threads = args->threads,
+                                           .queries = (size_t)args->queries,
+                                           .seconds = args->seconds,
+                                           .seed = args->seed,
+                                           .cancel = &cancelled};
+    struct bench_scan result;
+    enum status status = bench_scan(&how, &result, err);
+    if (status == OK && args->json)
+        status = bench_scan_print_json(&result, err);
+    else if (status == OK)
+        bench_scan_print(&result);
+    return status;
+}
+
 static enum status check(const struct bench_args *args, struct err *err)
 {
+    if (args->scan && (args->accuracy || args->roots.count > 0))
+        return err_set(err, ERR_ARGUMENT,
+                       "--scan makes its own vectors: leave --accuracy and the folders out");
     if (args->accuracy && args->roots.count == 0)
         return err_set(err, ERR_ARGUMENT,
                        "--accuracy compares photographs; give a folder of your own: fovea bench "
@@ -333,6 +396,8 @@ static enum status run(const void *arguments, struct err *err)
     enum status status = check(work.args, err);
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
+    if (status == OK && work.args->scan)
+        return measure_scan(work.args, err);
     if (status == OK)
         status = operands_texts(&work.args->roots, &work.roots, err);
     if (status == OK)
@@ -356,7 +421,10 @@ const struct command command_bench = {
         "decoding.\n\n"
         "With --accuracy it says instead what the faster ways would change: the cosine of their "
         "vectors to those of f32 and exact decoding, and how often the best category is the same, "
-        "on photographs of yours.",
+        "on photographs of yours.\n\n"
+        "With --scan it measures searching instead: the exact scan beside plain reading of the "
+        "same "
+        "memory, by turns, and compares the best ten of many queries with those of a plain scan.",
     .options = options,
     .examples = examples,
     .operand = "DIR",

@@ -12,6 +12,7 @@
 #include "hub/cache.h"
 #include "image/image.h"
 #include "library/index.h"
+#include "library/thumbs.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -21,14 +22,18 @@
 struct index_args {
     const char *library, *model, *arch;
     int threads, batch, image_size, precision;
-    int decode; /* of decodes */
+    int decode;     /* of decodes */
+    int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
-    bool offline, yes, keep_missing, retry_failed, json;
-    struct operands roots;
+    bool offline, yes, keep_missing, prune, verify, retry_failed, activate, json;
+    struct operands exclude, roots;
 };
 
 enum decode { DECODE_EXACT, DECODE_FAST };
 static const char *const decodes[] = {"exact", "fast", NULL};
+
+enum thumbnails { THUMBNAILS_NONE, THUMBNAILS_SMALL, THUMBNAILS_BOTH };
+static const char *const thumbnail_choices[] = {"none", "small", "both", NULL};
 
 static const struct option options[] = {
     OPTION_LIBRARY(struct index_args),
@@ -57,6 +62,14 @@ static const struct option options[] = {
      .help = "exact: as the model was trained; fast: large JPEG and WebP files at 1/2, 1/4 or 1/8 "
              "of their size, never below 1.5 times the model's input: half the time to decode, and "
              "vectors that differ a little (`fovea bench --accuracy DIR` says how much)"},
+    {.name = "thumbnails",
+     .kind = OPTION_CHOICE,
+     .argument = "WHICH",
+     .offset = offsetof(struct index_args, thumbnails),
+     .fallback = "small",
+     .choices = thumbnail_choices,
+     .help = "small: 256 px, for a tenth of the time of decoding; both: 1024 px, too, for another "
+             "two thirds; what is not made now is made when it is first shown"},
     {.name = "max-megapixels",
      .kind = OPTION_DOUBLE,
      .argument = "MP",
@@ -65,10 +78,32 @@ static const struct option options[] = {
      .min = 0.001,
      .max = 1e6,
      .help = "refuse pictures that claim to be larger"},
+    {.name = "exclude",
+     .kind = OPTION_STRINGS,
+     .argument = "GLOB",
+     .offset = offsetof(struct index_args, exclude),
+     .help = "leave out what matches, as a line of .gitignore would (\"*.png\", \"private/\", "
+             "\"/2014/**/raw\"); may be repeated. Lines in a file .foveaignore do the same for the "
+             "folder it lies in"},
     {.name = "keep-missing",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, keep_missing),
      .help = "keep photographs whose files are gone"},
+    {.name = "prune",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, prune),
+     .help = "what is not there is not coming back: also drop the photographs of folders that are "
+             "gone, of empty folders at which a disk may have been mounted, and of files outside "
+             "DIR that are no more"},
+    {.name = "verify",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, verify),
+     .help = "read and compare every file, also where size and time are as before"},
+    {.name = "activate",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, activate),
+     .help = "let this model answer from now on, even while it lacks the vectors of photographs "
+             "that cannot be read just now"},
     {.name = "retry-failed",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, retry_failed),
@@ -153,17 +188,34 @@ static void on_event(void *context, const struct index_event *event)
     }
 }
 
+static void set_count(json_t *json, const char *name, size_t count)
+{
+    json_object_set_new(json, name, json_integer((json_int_t)count));
+}
+
 static void print_end(const struct index_report *report)
 {
-    json_t *json = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f}", "event", "end", "found",
-        (json_int_t)report->found, "embedded", (json_int_t)report->embedded, "known",
-        (json_int_t)report->known, "unchanged", (json_int_t)report->unchanged, "failed",
-        (json_int_t)report->failed, "failed_before", (json_int_t)report->failed_before, "forgotten",
-        (json_int_t)report->forgotten, "kept_missing", (json_int_t)report->kept_missing,
-        "cancelled", report->cancelled, "seconds", report->seconds);
+    json_t *json = json_object();
+    json_object_set_new(json, "event", json_string("end"));
+    set_count(json, "found", report->found);
+    set_count(json, "embedded", report->embedded);
+    set_count(json, "known", report->known);
+    set_count(json, "metadata", report->metadata);
+    set_count(json, "unchanged", report->unchanged);
+    set_count(json, "failed", report->failed);
+    set_count(json, "failed_before", report->failed_before);
+    set_count(json, "unread", report->bad_dirs);
+    set_count(json, "busy", report->busy);
+    set_count(json, "forgotten", report->forgotten);
+    set_count(json, "kept_missing", report->kept_missing);
+    set_count(json, "missing_roots", report->missing_roots);
+    json_object_set_new(json, "cancelled", json_boolean(report->cancelled));
+    json_object_set_new(json, "activated", json_boolean(report->activated));
+    set_count(json, "lacking", report->lacking);
+    json_object_set_new(json, "seconds", json_real(report->seconds));
     struct err ignored;
     (void)!output_json(json, &ignored);
+    output_flush();
 }
 
 static const char *plural(size_t n)
@@ -177,6 +229,8 @@ static void print_summary(const struct index_report *r)
                   r->embedded, r->unchanged);
     if (r->known)
         output_format(", %zu moved or copied", r->known);
+    if (r->metadata)
+        output_format(", %zu with new metadata", r->metadata);
     if (r->forgotten)
         output_format(", %zu gone", r->forgotten);
     output_format("; %.1f s", r->seconds);
@@ -200,15 +254,41 @@ static void note_speed(const struct model *model, const struct index_report *r)
     model_place_free(&place);
 }
 
-static void print_report(const struct index_args *args, const struct index_report *report)
+/* Which model answers, where there are two. */
+static void print_models(const char *model, const struct index_report *r)
 {
-    if (args->json)
+    if (r->activated) {
+        output_text("every photograph has its vector: ");
+        output_name(model);
+        output_text(" answers from now on; `fovea retire ");
+        output_name(r->active_name);
+        output_text("` drops the vectors of the model before\n");
+    } else if (r->lacking > 0) {
+        output_name(r->active_name);
+        output_format(" goes on answering: %zu photograph%s vectors of ", r->lacking,
+                      r->lacking == 1 ? " has no" : "s have no");
+        output_name(model);
+        output_text(" yet; the same command goes on, --activate does not wait for them\n");
+    }
+}
+
+static void print_report(const struct index_args *args, const char *model,
+                         const struct index_report *report)
+{
+    if (args->json) {
         print_end(report);
-    else
+    } else {
         print_summary(report);
+        print_models(model, report);
+    }
+    if (report->missing_roots)
+        report_warning("%s is not there%s; photographs from there are kept (is the disk mounted? "
+                       "--prune drops them)",
+                       report->missing_root,
+                       report->missing_roots > 1 ? ", nor are other folders" : "");
     if (report->empty_root[0])
         report_warning("%s is empty, but the library has %zu photographs from there; they are kept "
-                       "(is the disk mounted?)",
+                       "(is the disk mounted? --prune drops them)",
                        report->empty_root, report->kept_missing);
 }
 
@@ -217,7 +297,7 @@ static enum status check_report(const struct index_report *report, struct err *e
     if (report->cancelled)
         return err_set(err, ERR_CANCELLED,
                        "stopped after %zu photographs; the same command goes on from here",
-                       report->embedded + report->known);
+                       report->embedded + report->known + report->metadata);
     if (report->found == 0 && report->bad_dirs > 0)
         return err_set(err, ERR_IO,
                        "nothing could be read in these folders; change their permissions, or run "
@@ -225,39 +305,35 @@ static enum status check_report(const struct index_report *report, struct err *e
     if (report->found == 0)
         return err_set(err, ERR_NOT_FOUND,
                        "there are no photographs in these folders (it looks for jpg, png, webp, "
-                       "tif, bmp, gif, heic, avif and jxl files)");
+                       "tif, bmp, gif, heic, avif and jxl files, and for RAW files: cr2, cr3, "
+                       "nef, arw, dng, raf, orf and rw2)");
     return OK;
 }
 
 static enum status index_into(struct store *store, const struct index_args *args,
-                              const char *const *roots, const struct model *model, struct err *err)
+                              struct index_options how, const struct model *model, struct err *err)
 {
     struct watcher watcher = {.json = args->json};
-    const struct index_options how = {
-        .roots = roots,
-        .root_count = args->roots.count,
-        .threads = args->threads,
-        .batch = args->batch,
-        .max_megapixels = args->max_megapixels,
-        .fast_decode = args->decode == DECODE_FAST,
-        .keep_missing = args->keep_missing,
-        .retry_failed = args->retry_failed,
-        .cancel = &cancelled,
-        .on_event = on_event,
-        .context = &watcher,
-    };
+    how.cancel = &cancelled;
+    how.on_event = on_event;
+    how.context = &watcher;
     struct index_report report;
+    struct err why;
+    if (args->thumbnails != THUMBNAILS_NONE && thumbs_open(&how.thumbs, NULL, 0, &why) != OK)
+        report_warning("no thumbnails are made: %s", why.text);
+    how.large_thumbs = args->thumbnails == THUMBNAILS_BOTH;
     enum status status = index_run(store, model, &how, &report, err);
+    thumbs_close(how.thumbs);
     progress_close(watcher.progress);
     if (status != OK)
         return status;
     note_speed(model, &report);
-    print_report(args, &report);
+    print_report(args, model_info(model)->name, &report);
     return check_report(&report, err);
 }
 
-static enum status index_roots(const struct index_args *args, const char *const *roots,
-                               struct err *err)
+static enum status index_with(const struct index_args *args, const struct index_options *how,
+                              struct err *err)
 {
     struct store *store = NULL;
     struct model *model = NULL;
@@ -269,13 +345,19 @@ static enum status index_roots(const struct index_args *args, const char *const 
                                           .offline = args->offline,
                                           .yes = args->yes,
                                           .json = args->json};
-    enum status status = index_check_roots(roots, args->roots.count, err);
+    enum status status = OK;
+    if (how->root_count == 0) { /* those of a library that has to be there */
+        status = library_open(&store, args->library, STORE_READ, false, err);
+        store_close(store);
+    }
+    if (status == OK)
+        status = index_check_roots(how, err);
     if (status == OK)
         status = library_index_open(&store, &model, args->library, &request, err);
     if (status == OK) {
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
-        status = index_into(store, args, roots, model, err);
+        status = index_into(store, args, *how, model, err);
     }
     model_close(model);
     store_close(store);
@@ -285,15 +367,33 @@ static enum status index_roots(const struct index_args *args, const char *const 
 static enum status run(const void *arguments, struct err *err)
 {
     const struct index_args *args = arguments;
-    const char **roots = NULL;
+    const char **roots = NULL, **exclude = NULL;
     enum status status = operands_texts(&args->roots, &roots, err);
+    if (status == OK)
+        status = operands_texts(&args->exclude, &exclude, err);
     if (status == OK)
         status = image_room_open(err);
     if (status == OK) {
-        status = index_roots(args, roots, err);
+        const struct index_options how = {
+            .roots = roots,
+            .root_count = args->roots.count,
+            .exclude = exclude,
+            .exclude_count = args->exclude.count,
+            .threads = args->threads,
+            .batch = args->batch,
+            .max_megapixels = args->max_megapixels,
+            .fast_decode = args->decode == DECODE_FAST,
+            .keep_missing = args->keep_missing,
+            .prune = args->prune,
+            .verify = args->verify,
+            .activate = args->activate,
+            .retry_failed = args->retry_failed,
+        };
+        status = index_with(args, &how, err);
         image_room_close();
     }
     free(roots);
+    free(exclude);
     return status;
 }
 
@@ -313,7 +413,6 @@ const struct command command_index = {
     .options = options,
     .examples = examples,
     .operand = "DIR",
-    .operands_min = 1,
     .operands_offset = offsetof(struct index_args, roots),
     .args_size = sizeof(struct index_args),
     .run = run,

@@ -3,28 +3,26 @@
  * fovea search: find photographs by phrases, by example pictures, or by both.
  */
 #include "cli/commands.h"
+#include "cli/filter_args.h"
+#include "cli/find_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
-#include "cli/output.h"
-#include "cli/report.h"
 
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "base/str.h"
 #include "image/image.h"
-#include "kern/kernels.h"
 #include "library/search.h"
-#include "search/query.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct search_args {
-    const char *library, *model, *arch, *category;
-    struct operands phrases, images, unwanted;
-    int limit, image_size, precision;
-    double floor; /* NAN: by the query */
-    bool offline, yes, json;
+    const char *library, *model, *arch;
+    struct operands phrases, images, unwanted, less;
+    int image_size, precision;
+    bool offline, yes;
+    struct find_args find;
+    struct filter_args filter;
 };
 
 static const struct option options[] = {
@@ -44,29 +42,15 @@ static const struct option options[] = {
      .kind = OPTION_STRINGS,
      .argument = "TEXT",
      .offset = offsetof(struct search_args, unwanted),
-     .help = "a phrase to stay away from"},
-    {.name = "limit",
-     .short_name = 'n',
-     .kind = OPTION_INT,
-     .argument = "N",
-     .offset = offsetof(struct search_args, limit),
-     .fallback = "12",
-     .min = 1,
-     .max = 1000000,
-     .help = "how many photographs at the most"},
-    {.name = "floor",
-     .kind = OPTION_DOUBLE,
-     .argument = "COSINE",
-     .offset = offsetof(struct search_args, floor),
-     .min = -1,
-     .max = 1,
-     .help = "the cosine a strong match reaches; without it 0.20 for phrases, 0.45 for pictures"},
-    {.name = "category",
-     .kind = OPTION_STRING,
-     .argument = "NAME",
-     .offset = offsetof(struct search_args, category),
-     .help = "only photographs that `fovea classify` gave this category"},
-    OPTION_JSON(struct search_args),
+     .help = "leave out what this phrase finds; with a weight (people:0.5) only push it away, as "
+             "--less does"},
+    {.name = "less",
+     .kind = OPTION_STRINGS,
+     .argument = "TEXT",
+     .offset = offsetof(struct search_args, less),
+     .help = "a phrase to stay away from: subtracted from the query, by its weight"},
+    OPTION_FIND(struct search_args),
+    OPTION_FILTERS(struct search_args),
     OPTION_END,
 };
 
@@ -74,38 +58,59 @@ static const struct example examples[] = {
     {"fovea search \"foggy mountain at dawn\"", "by a phrase"},
     {"fovea search --image sunset.jpg", "by example"},
     {"fovea search \"beach:1.0\" --not people --image sunset.jpg:0.5", "by both, with weights"},
+    {"fovea search harbour --since 2023-05 --camera fuji --rating 3+ --floor auto",
+     "of a month and later, by one make, three stars and more"},
+    {"fovea search \"red car\" -n 1000 -0 | xargs -0 cp -t red-cars/", "to other programs"},
+    {"fovea search waterfall --unique --sort date --sheet waterfalls.jpg", "a contact sheet"},
     {NULL, NULL},
 };
 
+/* Phrases and pictures; the first `wanted` make the query, the others are to be left out. */
 struct query_list {
     struct search_part *parts; /* [count] */
     char **values;             /* [count], what the parts point to */
-    size_t count;
+    size_t count, wanted;
 };
 
-static enum status add_parts(struct query_list *list, const struct operands *from,
-                             enum search_part_kind kind, float sign, struct err *err)
+enum part_use { USE_WANTED, USE_LESS, USE_UNWANTED };
+
+/* `exclude`: those that are to be left out are taken, and no others; else the other way round. */
+static enum status add_part(struct query_list *list, const char *text, enum search_part_kind kind,
+                            enum part_use use, bool exclude, struct err *err)
 {
-    for (size_t i = 0; i < from->count; i++) {
-        char *value = strdup(from->items[i].text);
-        if (!value)
-            return err_no_memory(err, "the query", strlen(from->items[i].text));
-        struct search_part *part = &list->parts[list->count];
-        list->values[list->count++] = value;
-        enum status status = search_part_parse(value, &part->weight, err);
-        if (status != OK)
-            return status;
-        part->kind = kind;
-        part->value = value;
-        part->weight *= sign;
+    char *value = strdup(text);
+    if (!value)
+        return err_no_memory(err, "the query", strlen(text));
+    struct search_part part = {.kind = kind, .value = value};
+    enum status status = search_part_parse(value, &part.weight, err);
+    /* a weight on what is unwanted: how far to push it away */
+    bool weighted = strlen(value) != strlen(text);
+    if (status != OK || (use == USE_UNWANTED && !weighted) != exclude) {
+        free(value);
+        return status;
     }
+    if (use != USE_WANTED)
+        part.weight = -part.weight;
+    list->values[list->count] = value;
+    list->parts[list->count++] = part;
     return OK;
+}
+
+static enum status add_parts(struct query_list *list, const struct operands *from,
+                             enum search_part_kind kind, enum part_use use, bool exclude,
+                             struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < from->count; i++)
+        status = add_part(list, from->items[i].text, kind, use, exclude, err);
+    return status;
 }
 
 static enum status query_list_open(struct query_list *list, const struct search_args *args,
                                    struct err *err)
 {
-    size_t count = args->phrases.count + args->images.count + args->unwanted.count;
+    size_t count =
+        args->phrases.count + args->images.count + args->unwanted.count + args->less.count;
     if (args->phrases.count + args->images.count == 0)
         return err_set(err, ERR_ARGUMENT,
                        "search: nothing to search for; give a phrase, or a picture with --image");
@@ -113,11 +118,16 @@ static enum status query_list_open(struct query_list *list, const struct search_
     list->values = calloc(count, sizeof *list->values);
     if (!list->parts || !list->values)
         return err_no_memory(err, "the query", count * sizeof *list->parts);
-    enum status status = add_parts(list, &args->phrases, SEARCH_TEXT, 1, err);
+    enum status status = add_parts(list, &args->phrases, SEARCH_TEXT, USE_WANTED, false, err);
     if (status == OK)
-        status = add_parts(list, &args->images, SEARCH_IMAGE, 1, err);
+        status = add_parts(list, &args->images, SEARCH_IMAGE, USE_WANTED, false, err);
     if (status == OK)
-        status = add_parts(list, &args->unwanted, SEARCH_TEXT, -1, err);
+        status = add_parts(list, &args->less, SEARCH_TEXT, USE_LESS, false, err);
+    if (status == OK)
+        status = add_parts(list, &args->unwanted, SEARCH_TEXT, USE_UNWANTED, false, err);
+    list->wanted = list->count;
+    if (status == OK)
+        status = add_parts(list, &args->unwanted, SEARCH_TEXT, USE_UNWANTED, true, err);
     return status;
 }
 
@@ -131,24 +141,28 @@ static void query_list_close(struct query_list *list)
 
 /* One search, opened in this order and closed in the other. */
 struct work {
+    const struct search_args *args;
     struct query_list query;
+    struct filter_reading filter;
     struct store *store;
     struct model *model;
     int64_t model_id;
     struct session *session;
-    struct store_matrix matrix;
-    struct store_labels labels;
-    float *vector; /* [D] */
-    struct scan_hit *hits;
-    size_t found;
-    float floor;
-    bool strong;
-    double elapsed_ms; /* of encoding and scanning, not of opening */
+    const struct snapshot *snapshot;
+    float *vectors; /* [1 + unwanted, D] the query, then what is to be left out */
+    float *floors;  /* [unwanted] */
+    struct find_answer answer;
+    double elapsed_ms; /* of encoding and finding, not of opening */
 };
 
-static enum status open_work(struct work *work, const struct search_args *args, struct err *err)
+static enum status open_work(struct work *work, struct err *err)
 {
-    enum status status = query_list_open(&work->query, args, err);
+    const struct search_args *args = work->args;
+    enum status status = find_args_check(&args->find, err);
+    if (status == OK)
+        status = query_list_open(&work->query, args, err);
+    if (status == OK)
+        status = filter_args_read(&work->filter, &args->filter, err);
     if (status == OK)
         status = library_open(&work->store, args->library, STORE_READ, false, err);
     enum model_towers towers = search_towers(work->query.parts, work->query.count);
@@ -159,7 +173,7 @@ static enum status open_work(struct work *work, const struct search_args *args, 
                                           .precision = (enum precision)args->precision,
                                           .offline = args->offline,
                                           .yes = args->yes,
-                                          .json = args->json};
+                                          .json = args->find.json};
     if (status == OK)
         status = library_model_open(work->store, &request, &work->model, &work->model_id, err);
     const struct session_options how = {
@@ -169,123 +183,104 @@ static enum status open_work(struct work *work, const struct search_args *args, 
     if (status == OK)
         status = session_open(&work->session, work->model, &how, err);
     if (status == OK)
-        status = store_matrix_load(work->store, work->model_id, &work->matrix, err);
-    if (status == OK)
-        status =
-            store_labels_load(work->store, work->model_id, NULL, &work->matrix, &work->labels, err);
-    if (status == OK && args->category)
-        status = search_filter_category(&work->matrix, &work->labels, args->category, err);
+        status = snapshot_open(&work->snapshot, work->store, work->model_id, SNAPSHOT_BYTES_NEVER,
+                               NULL, err);
     return status;
 }
 
 static void close_work(struct work *work)
 {
-    free(work->hits);
-    free(work->vector);
-    store_labels_free(&work->labels);
-    store_matrix_free(&work->matrix);
+    find_answer_free(&work->answer);
+    free(work->vectors);
+    free(work->floors);
+    snapshot_unref(work->snapshot);
     session_close(work->session);
     model_close(work->model);
     store_close(work->store);
+    filter_reading_close(&work->filter);
     query_list_close(&work->query);
 }
 
-static enum status search(struct work *work, const struct search_args *args, struct err *err)
+static enum status encode(struct work *work, struct err *err)
+{
+    const struct query_list *q = &work->query;
+    const size_t unwanted = q->count - q->wanted, dim = (size_t)model_info(work->model)->embed_dim;
+    work->vectors = malloc((1 + unwanted) * dim * sizeof *work->vectors);
+    work->floors = malloc((1 + unwanted) * sizeof *work->floors);
+    if (!work->vectors || !work->floors)
+        return err_no_memory(err, "the query", (1 + unwanted) * dim * sizeof *work->vectors);
+    enum status status =
+        search_encode(work->session, work->model, q->parts, q->wanted, work->vectors, err);
+    if (status == OK)
+        status = search_encode_each(work->session, work->model, q->parts + q->wanted, unwanted,
+                                    work->vectors + dim, work->floors, err);
+    return status;
+}
+
+static enum status search(struct work *work, struct err *err)
 {
     double start = clock_seconds();
-    size_t limit = (size_t)args->limit;
-    if (limit > work->matrix.count)
-        limit = work->matrix.count;
-    work->vector = malloc((size_t)work->matrix.dim * sizeof *work->vector);
-    work->hits = calloc(limit + 1, sizeof *work->hits);
-    if (!work->vector || !work->hits)
-        return err_no_memory(err, "the answer", limit * sizeof *work->hits);
-    unsigned flags;
-    struct kernels kernels;
-    enum status status = cpu_flags(&flags, err);
+    enum status status = encode(work, err);
+    if (status != OK)
+        return status;
+    struct find_request request = {.query = work->vectors,
+                                   .unwanted = work->vectors + model_info(work->model)->embed_dim,
+                                   .unwanted_count = work->query.count - work->query.wanted,
+                                   .unwanted_floors = work->floors,
+                                   .filter = &work->filter.filter};
+    status =
+        find_args_apply(&work->args->find,
+                        search_default_floor(work->query.parts, work->query.wanted), &request, err);
     if (status == OK)
-        status = search_encode(work->session, work->model, work->query.parts, work->query.count,
-                               work->vector, err);
-    if (status != OK)
-        return status;
-    kernels_init(&kernels, flags);
-    const struct scan_request scan = {.kernels = &kernels,
-                                      .vectors = work->matrix.vectors,
-                                      .count = work->matrix.count,
-                                      .dim = work->matrix.dim,
-                                      .query = work->vector,
-                                      .limit = limit};
-    status = scan_top(&scan, work->hits, &work->found, err);
-    if (status != OK)
-        return status;
-    work->floor = isnan(args->floor) ? search_default_floor(work->query.parts, work->query.count)
-                                     : (float)args->floor;
-    work->strong = query_apply_floor(work->hits, &work->found, work->floor);
-    /* A stored vector is float16 and its length only nearly 1; a cosine above 1 would puzzle. */
-    for (size_t i = 0; i < work->found; i++)
-        work->hits[i].score = fminf(work->hits[i].score, 1);
+        status = find(&work->answer, work->snapshot, &request, err);
     work->elapsed_ms = (clock_seconds() - start) * 1e3;
-    return OK;
+    return status;
 }
 
-static enum status print_json(const struct work *work, struct err *err)
+/* "beach + sunset.jpg:0.5 - people", for the head of a sheet. */
+static void put_title(struct str *out, const struct query_list *q)
 {
-    json_t *results = json_array();
-    for (size_t i = 0; i < work->found; i++) {
-        size_t row = work->hits[i].row;
-        const char *category = work->labels.categories[row];
-        json_t *hit = json_object();
-        json_object_set_new(hit, "path", output_json_string(work->matrix.paths[row]));
-        json_object_set_new(hit, "score", output_json_float(work->hits[i].score));
-        json_object_set_new(hit, "category", output_json_string(category));
-        json_object_set_new(hit, "confidence",
-                            category ? json_real(work->labels.confidences[row]) : json_null());
-        json_array_append_new(results, hit);
+    for (size_t i = 0; i < q->count; i++) {
+        const struct search_part *part = &q->parts[i];
+        const char *slash = part->kind == SEARCH_IMAGE ? strrchr(part->value, '/') : NULL;
+        const float weight = part->weight < 0 ? -part->weight : part->weight;
+        if (i > 0)
+            str_put(out, part->weight < 0 ? " − " : " + ");
+        str_put(out, slash ? slash + 1 : part->value);
+        if (weight < 1 || weight > 1)
+            str_format(out, ":%g", (double)weight);
     }
-    json_t *answer = json_object();
-    json_object_set_new(answer, "model", output_json_string(model_info(work->model)->name));
-    json_object_set_new(answer, "strong", json_boolean(work->strong));
-    json_object_set_new(answer, "floor", output_json_float(work->floor));
-    json_object_set_new(answer, "total", json_integer((json_int_t)work->matrix.count));
-    json_object_set_new(answer, "elapsed_ms", json_real(work->elapsed_ms));
-    if (!work->strong)
-        json_object_set_new(answer, "message", json_string("no strong matches found"));
-    json_object_set_new(answer, "results", results);
-    return output_json(answer, err);
 }
 
-static void print_hits(const struct work *work)
+static enum status show(const struct work *work, struct err *err)
 {
-    if (!work->strong)
-        output_text(work->found ? "no strong matches found; the closest photograph:\n"
-                                : "no strong matches found\n");
-    for (size_t i = 0; i < work->found; i++) {
-        size_t row = work->hits[i].row;
-        const char *category = work->labels.categories[row];
-        output_format("%.4f  ", (double)work->hits[i].score);
-        output_name(work->matrix.paths[row]);
-        output_text(category ? "  (" : "");
-        output_name(category ? category : "");
-        output_text(category ? ")\n" : "\n");
-    }
+    struct str title = str_new(1 << 16);
+    put_title(&title, &work->query);
+    const struct find_shown shown = {.args = &work->args->find,
+                                     .snapshot = work->snapshot,
+                                     .answer = &work->answer,
+                                     .model = model_info(work->model)->name,
+                                     .title = str_text(&title),
+                                     .elapsed_ms = work->elapsed_ms};
+    enum status status = find_show(&shown, err);
+    str_free(&title);
+    return status;
 }
 
 static enum status run(const void *arguments, struct err *err)
 {
     const struct search_args *args = arguments;
-    struct work work = {0};
+    struct work work = {.args = args};
     /* Loading libvips' modules takes longer than a search: only where there is a picture. */
-    bool decodes = args->images.count > 0;
+    bool decodes = args->images.count > 0 || args->find.sheet;
     enum status status = decodes ? image_room_open(err) : OK;
     if (status != OK)
         return status;
-    status = open_work(&work, args, err);
+    status = open_work(&work, err);
     if (status == OK)
-        status = search(&work, args, err);
-    if (status == OK && args->json)
-        status = print_json(&work, err);
-    else if (status == OK)
-        print_hits(&work);
+        status = search(&work, err);
+    if (status == OK)
+        status = show(&work, err);
     close_work(&work);
     if (decodes)
         image_room_close();
@@ -298,9 +293,13 @@ const struct command command_search = {
     .about =
         "Compares the query with every photograph in the library and prints the best, by cosine. "
         "Phrases and pictures combine; each may end in a weight with a decimal point "
-        "(\"beach:0.5\").\n\n"
-        "Matches below the floor are not shown. If none reaches it, the single closest photograph "
-        "is, with the message: no strong matches found.",
+        "(\"beach:0.5\"). What a phrase given with --not finds is left out.\n\n"
+        "Matches below the floor are not shown, but for --weak. If none reaches it, the single "
+        "closest photograph is, with the message: no strong matches found. With --floor auto the "
+        "floor follows from the query: it is where photographs stand out from the rest of the "
+        "library.\n\n"
+        "Filters narrow down together; a photograph that does not tell what a filter asks for is "
+        "left out.",
     .options = options,
     .examples = examples,
     .operand = "PHRASE",

@@ -12,9 +12,13 @@
     X(index)                                                                                       \
     X(classify)                                                                                    \
     X(search)                                                                                      \
+    X(similar)                                                                                     \
+    X(duplicates)                                                                                  \
+    X(serve)                                                                                       \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \
     X(embed)                                                                                       \

@@ -18,7 +18,7 @@
 
 #define PATH_LIMIT (1 << 16)
 
-static enum status library_path(struct str *out, const char *given, struct err *err)
+enum status library_path(struct str *out, const char *given, struct err *err)
 {
     const char *variable = getenv("FOVEA_LIBRARY");
     if (given || (variable && *variable)) {
@@ -166,6 +166,27 @@ enum status library_model_open(struct store *store, const struct model_request *
         model_close(*out);
         *out = NULL;
     }
+    free(models);
+    return status;
+}
+
+enum status library_model_stored(struct store *store, const char *given, struct store_model *out,
+                                 struct err *err)
+{
+    struct store_model *models = NULL;
+    size_t count = 0, i = 0;
+    const char *name = given ? given : environment_names_model() ? getenv("FOVEA_MODEL") : NULL;
+    enum status status = store_models(store, &models, &count, err);
+    if (status == OK && count == 0)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "the library is empty; `fovea index DIR` puts photographs into it");
+    while (status == OK && name && i < count && strcmp(models[i].name, name) != 0)
+        i++;
+    if (status == OK && i == count)
+        status =
+            err_set(err, ERR_NOT_FOUND, "the library has no vectors of a model called %s", name);
+    if (status == OK)
+        *out = models[i];
     free(models);
     return status;
 }

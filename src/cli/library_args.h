@@ -5,6 +5,7 @@
 #ifndef FOVEA_CLI_LIBRARY_ARGS_H
 #define FOVEA_CLI_LIBRARY_ARGS_H
 
+#include "base/str.h"
 #include "cli/model_args.h"
 #include "cli/options.h"
 #include "clip/model.h"
@@ -30,6 +31,9 @@
                 "without it $FOVEA_MODEL, else the model that was last used to index the library"  \
     }
 
+/* Appends the path of the library that --library, the environment or the default names. */
+MUST_USE enum status library_path(struct str *out, const char *given, struct err *err);
+
 /* Opens the library that --library, the environment or the default names. Only `may_create` makes
  * one where there is none; otherwise that is an ERR_NOT_FOUND that says how to make one. */
 MUST_USE enum status library_open(struct store **out, const char *library, enum store_mode mode,
@@ -47,5 +51,10 @@ MUST_USE enum status library_index_open(struct store **store, struct model **mod
  * no vectors of it, with the models that it has vectors of. */
 MUST_USE enum status library_model_open(struct store *, const struct model_request *,
                                         struct model **out, int64_t *model_id, struct err *err);
+
+/* The same choice among the vectors that the library has, by name alone, for commands that need no
+ * model but its vectors. ERR_NOT_FOUND: the library has none, or none of a model of that name. */
+MUST_USE enum status library_model_stored(struct store *, const char *given,
+                                          struct store_model *out, struct err *err);
 
 #endif

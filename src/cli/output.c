@@ -41,6 +41,11 @@ void output_text(const char *text)
     put_bytes(text, strlen(text), NULL);
 }
 
+void output_bytes(const char *bytes, size_t size)
+{
+    put_bytes(bytes, size, NULL);
+}
+
 void output_name(const char *name)
 {
     for (; *name; name++) {

@@ -19,6 +19,7 @@
 
 void output_format(const char *format, ...) PRINTF_LIKE(1, 2);
 void output_text(const char *text);
+void output_bytes(const char *bytes, size_t size); /* as they are, NUL bytes too */
 /* Text of others' making (a path, a category, a phrase). Control characters become '?': it stays on
  * its line and tells the terminal nothing. What it really is, is in the JSON. */
 void output_name(const char *name);

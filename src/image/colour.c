@@ -6,10 +6,12 @@
  * Intent: relative colorimetric with black point compensation, what browsers and Photoshop do. For
  * profiles of primaries and curves, that is nearly every photograph, all intents are this one; for
  * the tables of a print profile, perceptual is each maker's own taste, while this maps paper to
- * white and the deepest ink to black. A profile that lcms does not take is ignored, as viewers do:
- * the picture is then read as if it had none.
+ * white and the deepest ink to black. Where a profile has no other table than the perceptual one,
+ * that is taken: libvips would pass over the profile. A profile that lcms does not take is ignored,
+ * as viewers do: the picture is then read as if it had none.
  *
- * Without a profile: 16 bits are cut to the upper 8 (as Pillow's "RGB;16B"), CMYK is converted by
+ * Without a profile: what the camera says it meant (Adobe RGB is told by EXIF alone, as DCF 2.0 has
+ * it), else sRGB. 16 bits are cut to the upper 8 (as Pillow's "RGB;16B"), CMYK is converted by
  * Pillow's formula, Lab and linear floats by libvips.
  */
 #include "image/colour.h"
@@ -33,6 +35,17 @@ static bool holds_profile_samples(const VipsImage *im)
     }
 }
 
+/* im is the caller's own. */
+static void set_meant(VipsImage *im, enum meta_colour meant)
+{
+    uint8_t profile[ICC_MADE_BYTES];
+    if ((meant != META_COLOUR_ADOBE_RGB && meant != META_COLOUR_PROPHOTO) ||
+        vips_image_get_typeof(im, VIPS_META_ICC_NAME))
+        return;
+    size_t size = icc_make(profile, meant == META_COLOUR_PROPHOTO ? ICC_PROPHOTO : ICC_ADOBE_RGB);
+    vips_image_set_blob_copy(im, VIPS_META_ICC_NAME, profile, size);
+}
+
 /* *out is NULL if there is no profile to apply, or none that can be. */
 static void apply_profile(VipsImage *in, VipsImage **out)
 {
@@ -45,7 +58,8 @@ static void apply_profile(VipsImage *in, VipsImage **out)
     struct icc icc = icc_read(profile, size);
     if (icc.channels != in->Bands || icc.srgb)
         return;
-    if (vips_icc_transform(in, out, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE,
+    if (vips_icc_transform(in, out, "srgb", "embedded", TRUE, "intent",
+                           icc.perceptual ? VIPS_INTENT_PERCEPTUAL : VIPS_INTENT_RELATIVE,
                            "black_point_compensation", TRUE, "depth", 8, NULL)) {
         vips_error_clear();
         *out = NULL;
@@ -68,7 +82,7 @@ static int reduce_depth(VipsImage *in, VipsImage **out)
     }
 }
 
-int colour_to_bytes(VipsImage *in, VipsImage **out, struct colour *c)
+int colour_to_bytes(VipsImage *in, enum meta_colour meant, VipsImage **out, struct colour *c)
 {
     VipsImage *owner = vips_image_new(); /* its end releases what is made on the way */
     VipsImage **t = (VipsImage **)vips_object_local_array(VIPS_OBJECT(owner), 6);
@@ -84,6 +98,7 @@ int colour_to_bytes(VipsImage *in, VipsImage **out, struct colour *c)
     c->alpha = in->Bands == c->channels + 1;
     int status = vips_extract_band(in, &t[0], 0, "n", c->channels, NULL);
     if (status == 0) {
+        set_meant(t[0], meant);
         apply_profile(t[0], &t[1]);
         if (t[1])
             c->channels = 3;

@@ -5,6 +5,8 @@
 #ifndef FOVEA_IMAGE_COLOUR_H
 #define FOVEA_IMAGE_COLOUR_H
 
+#include "meta/read.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <vips/vips.h>
@@ -15,9 +17,10 @@ struct colour {
     bool cmyk; /* what was loaded is CMYK, converted by its profile or not */
 };
 
-/* *out (to be unreferenced by the caller) has 8-bit samples, its ICC profile applied. Lazy:
- * nothing is decoded yet. As libvips' own functions: 0, or -1 and a text in its error buffer. */
-int colour_to_bytes(VipsImage *in, VipsImage **out, struct colour *);
+/* *out (to be unreferenced by the caller) has 8-bit samples, its ICC profile applied; `meant` is
+ * the space of a picture without one. Lazy: nothing is decoded yet. As libvips' own functions: 0,
+ * or -1 and a text in its error buffer. */
+int colour_to_bytes(VipsImage *in, enum meta_colour meant, VipsImage **out, struct colour *);
 
 /* rgb: [n, 3] ← cmyk: [n, 4 (+ 1)], `step` samples apart, as Pillow's convert("RGB"). */
 void colour_cmyk_row(uint8_t *rgb, const uint8_t *cmyk, int n, int step);

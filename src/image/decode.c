@@ -172,6 +172,7 @@ struct job {
     enum image_format format;
     const uint8_t *content;
     size_t size;
+    const struct decode_source *source; /* the same, and more */
     const struct image_options *options;
     bool vips_failed; /* the words are in libvips' buffer */
 };
@@ -285,11 +286,13 @@ static enum status read_pixels(struct image *out, struct job *job, VipsImage *fu
     VipsImage *bytes = NULL;
     struct colour colour;
     enum status status = OK;
-    job->vips_failed = colour_to_bytes(loaded, &bytes, &colour) != 0;
+    job->vips_failed = colour_to_bytes(loaded, job->source->meant, &bytes, &colour) != 0;
     if (!job->vips_failed) {
         if (colour.cmyk)
             memset(out->zero, 255, sizeof out->zero);
-        int orientation = loaders[job->format].upright ? 1 : vips_image_get_orientation(full);
+        int orientation = job->source->orientation       ? job->source->orientation
+                          : loaders[job->format].upright ? 1
+                                                         : vips_image_get_orientation(full);
         struct placement p = place(orientation, bytes->Xsize, bytes->Ysize);
         status = copy_out(out, job, bytes, &p, &colour, err);
         if (status == OK && by->shrink > 1)
@@ -350,10 +353,10 @@ static enum status explain(const struct job *job, struct err *err)
                    *line ? line : "the decoder gave no reason");
 }
 
-enum status decode_with_vips(struct image *out, enum image_format format, const uint8_t *content,
-                             size_t size, const struct image_options *options, struct err *err)
+enum status decode_with_vips(struct image *out, const struct decode_source *source,
+                             const struct image_options *options, struct err *err)
 {
-    struct job job = {format, content, size, options, false};
+    struct job job = {source->format, source->content, source->size, source, options, false};
     pthread_rwlock_rdlock(&failures);
     enum status status = attempt(out, &job, err);
     pthread_rwlock_unlock(&failures);

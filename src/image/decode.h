@@ -7,6 +7,7 @@
 
 #include "image/format.h"
 #include "image/image.h"
+#include "meta/read.h"
 
 /* libvips' own start and end; only the loaders of formats in format.h are left usable. */
 MUST_USE enum status decode_open(struct err *err);
@@ -15,10 +16,18 @@ void decode_close(void);
 /* True if this libvips has a loader for it. */
 bool decode_supports(enum image_format);
 
+struct decode_source {
+    enum image_format format; /* not FORMAT_RAW, FORMAT_BMP */
+    const uint8_t *content;
+    size_t size;
+    int orientation;        /* EXIF's 1 to 8 in the place of the file's own; 0: the file's own */
+    enum meta_colour meant; /* of a picture without an ICC profile */
+};
+
 /* *out is zeroed but for its format, indexed and zero fields; they are kept. The options' limit is
  * set. */
-MUST_USE enum status decode_with_vips(struct image *out, enum image_format, const uint8_t *content,
-                                      size_t size, const struct image_options *, struct err *err);
+MUST_USE enum status decode_with_vips(struct image *out, const struct decode_source *,
+                                      const struct image_options *, struct err *err);
 
 /* Allocates pixels (and alpha, when wanted) for width and height; the picture is whole. */
 MUST_USE enum status decode_allocate(struct image *out, int64_t width, int64_t height, bool alpha,

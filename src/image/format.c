@@ -7,14 +7,15 @@
  * the header, or gives up on a damaged file before it can tell the size.
  */
 #include "image/format.h"
+#include "image/raw.h"
 
 #include <string.h>
 #include <strings.h>
 
 static const char *const names[FORMAT_COUNT] = {
-    [FORMAT_JPEG] = "jpeg", [FORMAT_PNG] = "png", [FORMAT_WEBP] = "webp",
-    [FORMAT_TIFF] = "tiff", [FORMAT_GIF] = "gif", [FORMAT_HEIF] = "heif",
-    [FORMAT_AVIF] = "avif", [FORMAT_JXL] = "jxl", [FORMAT_BMP] = "bmp",
+    [FORMAT_JPEG] = "jpeg", [FORMAT_PNG] = "png",   [FORMAT_WEBP] = "webp", [FORMAT_TIFF] = "tiff",
+    [FORMAT_GIF] = "gif",   [FORMAT_HEIF] = "heif", [FORMAT_AVIF] = "avif", [FORMAT_JXL] = "jxl",
+    [FORMAT_BMP] = "bmp",   [FORMAT_RAW] = "raw",
 };
 
 const char *format_name(enum image_format format)
@@ -31,6 +32,8 @@ enum image_format format_of_extension(const char *extension)
         {"jpg", FORMAT_JPEG},  {"jpeg", FORMAT_JPEG}, {"png", FORMAT_PNG},   {"webp", FORMAT_WEBP},
         {"tif", FORMAT_TIFF},  {"tiff", FORMAT_TIFF}, {"bmp", FORMAT_BMP},   {"gif", FORMAT_GIF},
         {"heic", FORMAT_HEIF}, {"heif", FORMAT_HEIF}, {"avif", FORMAT_AVIF}, {"jxl", FORMAT_JXL},
+        {"cr2", FORMAT_RAW},   {"cr3", FORMAT_RAW},   {"nef", FORMAT_RAW},   {"arw", FORMAT_RAW},
+        {"dng", FORMAT_RAW},   {"raf", FORMAT_RAW},   {"orf", FORMAT_RAW},   {"rw2", FORMAT_RAW},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcasecmp(extension, known[i].extension) == 0)
@@ -103,6 +106,8 @@ static enum image_format sniff(const uint8_t *p, size_t size)
         return FORMAT_PNG;
     if (HAS(0, "RIFF") && HAS(8, "WEBP"))
         return FORMAT_WEBP;
+    if (HAS(0, "FUJIFILMCCD-RAW") || HAS(4, "ftypcrx ") || raw_is_tiff_raw(p, size))
+        return FORMAT_RAW;
     if (HAS(0, "II*\0") || HAS(0, "MM\0*") || HAS(0, "II+\0") || HAS(0, "MM\0+"))
         return FORMAT_TIFF;
     if (HAS(0, "GIF87a") || HAS(0, "GIF89a"))
@@ -126,9 +131,6 @@ static const char *sniff_refused(const uint8_t *p, size_t size)
            : HAS(0, "v/1\x01")                        ? "OpenEXR"
            : HAS(0, "<svg")                           ? "SVG"
            : HAS(0, "\0\0\1\0")                       ? "icon (ICO)"
-           : HAS(0, "FUJIFILMCCD-RAW")                ? "camera RAW"
-           : HAS(4, "ftypcrx ")                       ? "camera RAW"
-           : HAS(0, "IIRO") || HAS(0, "IIU\0")        ? "camera RAW"
            : HAS(4, "ftypqt  ") || HAS(4, "ftypisom") ? "video"
            : HAS(4, "ftypmp4") || HAS(4, "ftypM4V")   ? "video"
                                                       : NULL;
@@ -148,7 +150,7 @@ enum status format_sniff(enum image_format *out, const uint8_t *content, size_t 
                        "%s is not supported; convert it to JPEG, PNG, TIFF or WebP", refused);
     return err_set(err, ERR_FORMAT,
                    "not an image: its content is no JPEG, PNG, WebP, TIFF, GIF, HEIF, AVIF, "
-                   "JPEG XL or BMP");
+                   "JPEG XL, BMP or camera RAW");
 }
 
 /* ---- headers ---- */

@@ -22,6 +22,7 @@ enum image_format {
     FORMAT_AVIF,
     FORMAT_JXL,
     FORMAT_BMP,
+    FORMAT_RAW, /* of any camera */
     FORMAT_COUNT
 };
 

@@ -164,5 +164,66 @@ struct icc icc_read(const uint8_t *p, size_t size)
     } else if (memcmp(p + 16, "CMYK", 4) == 0) {
         icc.channels = 4;
     }
+    icc.perceptual = find_tag(p, size, "A2B0").size && !find_tag(p, size, "A2B1").size &&
+                     !find_tag(p, size, "rXYZ").size;
     return icc;
+}
+
+/* --- making -------------------------------------------------------------------------------- */
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+static size_t put_xyz(uint8_t *out, const double xyz[3])
+{
+    memcpy(out, "XYZ ", 4);
+    for (int i = 0; i < 3; i++)
+        put_be32(out + 8 + 4 * (size_t)i, (uint32_t)(int32_t)lround(xyz[i] * 65536));
+    return 20;
+}
+
+size_t icc_make(uint8_t out[ICC_MADE_BYTES], enum icc_space space)
+{
+    /* Primaries adapted to D50, rows X Y Z, and the gamma in 256ths: Adobe RGB (1998), 4.3.1 and
+     * 4.3.4 (563/256), adapted by Bradford; ROMM RGB (ISO 22028-2), whose white is D50. */
+    static const struct {
+        double xyz[3][3];
+        uint8_t gamma[2];
+    } spaces[] = {
+        [ICC_ADOBE_RGB] = {{{0.60974, 0.31111, 0.01947},
+                            {0.20528, 0.62567, 0.06087},
+                            {0.14919, 0.06322, 0.74457}},
+                           {2, 51}},
+        [ICC_PROPHOTO] = {{{0.79767, 0.28804, 0.00000},
+                           {0.13519, 0.71188, 0.00000},
+                           {0.03134, 0.00009, 0.82491}},
+                          {1, 205}},
+    };
+    static const char names[7][5] = {"rXYZ", "gXYZ", "bXYZ", "wtpt", "rTRC", "gTRC", "bTRC"};
+    static const double d50[3] = {0.9642, 1.0, 0.8249};
+    const size_t curve = 132 + 7 * 12, curve_bytes = 14;
+    size_t at = curve + 16;
+    memset(out, 0, ICC_MADE_BYTES);
+    put_be32(out + 8, 0x02400000);
+    memcpy(out + 12, "mntrRGB XYZ ", 12);
+    memcpy(out + 36, "acsp", 4);
+    put_xyz(out + 60, d50); /* the illuminant at 68; its type is overwritten */
+    memset(out + 60, 0, 4);
+    put_be32(out + 128, 7);
+    memcpy(out + curve, "curv", 4);
+    put_be32(out + curve + 8, 1);
+    memcpy(out + curve + 12, spaces[space].gamma, 2);
+    for (size_t i = 0; i < 7; i++) {
+        uint8_t *entry = out + 132 + 12 * i;
+        memcpy(entry, names[i], 4);
+        put_be32(entry + 4, (uint32_t)(i < 4 ? at : curve));
+        put_be32(entry + 8, (uint32_t)(i < 4 ? 20 : curve_bytes));
+        if (i < 4)
+            at += put_xyz(out + at, i < 3 ? spaces[space].xyz[i] : d50);
+    }
+    put_be32(out, (uint32_t)at);
+    return at;
 }

@@ -8,6 +8,7 @@
 #include "image/bmp.h"
 #include "image/decode.h"
 #include "image/format.h"
+#include "image/raw.h"
 
 #include "base/file.h"
 
@@ -49,6 +50,8 @@ static enum status decode_format(struct image *out, enum image_format format,
 {
     if (format == FORMAT_BMP)
         return bmp_decode(out, content, size, options->max_megapixels, err);
+    if (format == FORMAT_RAW)
+        return raw_decode(out, content, size, options, err);
     if (!decode_supports(format))
         return err_set(err, ERR_UNSUPPORTED, "%s is not supported by this libvips (%s)",
                        format_name(format), image_library_version());
@@ -58,11 +61,15 @@ static enum status decode_format(struct image *out, enum image_format format,
         format_check_size(header.width, header.height, options->max_megapixels, err);
     if (status != OK)
         return status;
+    struct meta_hints hints = {0};
+    if (format == FORMAT_JPEG)
+        meta_read_hints(&hints, content, size);
     uint8_t *copy = NULL;
     if (format == FORMAT_GIF)
         status = without_gif_transparency(&content, &copy, size, err);
+    const struct decode_source source = {format, content, size, 0, hints.colour};
     if (status == OK)
-        status = decode_with_vips(out, format, content, size, options, err);
+        status = decode_with_vips(out, &source, options, err);
     if (header.indexed || header.no_alpha) {
         free(out->alpha);
         out->alpha = NULL;
@@ -85,11 +92,16 @@ enum status image_decode(struct image *out, const void *content, size_t size,
     enum status status = format_sniff(&format, content, size, err);
     if (status == OK)
         status = decode_format(out, format, content, size, &options, err);
-    if (status == OK)
-        snprintf(out->format, sizeof out->format, "%s", format_name(format));
-    else
+    if (status != OK) {
         image_free(out);
-    return status;
+        return status;
+    }
+    snprintf(out->format, sizeof out->format, "%s", format_name(format));
+    if (out->taken_width == 0) {
+        out->taken_width = out->full_width;
+        out->taken_height = out->full_height;
+    }
+    return OK;
 }
 
 enum status image_decode_file(struct image *out, const char *path,
@@ -128,7 +140,8 @@ const char *image_library_version(void)
 bool image_format_supported(const char *extension)
 {
     enum image_format format = format_of_extension(extension + (*extension == '.'));
-    return format == FORMAT_BMP || (format != FORMAT_COUNT && decode_supports(format));
+    return format == FORMAT_BMP || format == FORMAT_RAW ||
+           (format != FORMAT_COUNT && decode_supports(format));
 }
 
 enum status image_write_png(const char *path, const uint8_t *rgb, int width, int height,

@@ -4,7 +4,8 @@
  *
  * What comes out is always upright, sRGB, 8-bit, three channels: EXIF orientation applied, an
  * embedded ICC profile converted, alpha dropped (not blended) as Pillow's convert("RGB") does,
- * 16-bit, grayscale, CMYK and palettes brought to RGB, the first frame of an animation.
+ * 16-bit, grayscale, CMYK and palettes brought to RGB, the first frame of an animation. Of a RAW
+ * file it is the largest usable preview that the camera put into it, turned as the RAW file says.
  *
  * A caller that will shrink the picture anyway can ask for fewer pixels than the file has
  * (image_options.enough_*): a JPEG is then decoded at a half, a quarter or an eighth of its size,
@@ -30,11 +31,14 @@ struct image {
     uint8_t *pixels;   /* [height, width, 3], rows width * 3 bytes apart; freed by image_free() */
     int width, height; /* upright */
     int full_width, full_height; /* upright, of the picture in the file: at least width, height */
+    /* Upright, of the photograph: as full_* but for RAW files, where that is of the preview and
+     * this of what was taken. */
+    int taken_width, taken_height;
     /* Where the picture lies among the pixels, in pixels: 0 to width and 0 to height, but for a
      * smaller decode of a size that its blocks do not divide, where an edge of the picture is less
      * than one pixel away from the edge of the pixels. */
     struct image_span across, down;
-    char format[12]; /* "jpeg", "png", … as found in the content, whatever the name says */
+    char format[12]; /* "jpeg", "png", "raw", … as found in the content, whatever its name says */
 
     /* For preprocessing, which resizes as Pillow does by kind of picture (clip/preprocess.h,
      * struct preprocess_source has the same fields); everybody else can leave these alone. */

@@ -148,3 +148,34 @@ size_t jpeg_needed_bytes(const uint8_t *p, size_t size, int shrink)
     }
     return 0;
 }
+
+bool jpeg_dimensions(const uint8_t *p, size_t size, int *width, int *height)
+{
+    enum { SEGMENTS_MAX = 512 };
+    if (size < 4 || p[0] != 0xff || p[1] != SOI)
+        return false;
+    size_t at = 2;
+    for (int i = 0; i < SEGMENTS_MAX && at + 4 <= size && p[at] == 0xff; i++) {
+        int marker = p[at + 1];
+        if (marker == 0xff) { /* fill */
+            at++;
+            continue;
+        }
+        size_t length = (size_t)p[at + 2] << 8 | p[at + 3];
+        if (marker < SOF0 || marker == SOS || marker == EOI || marker == SOI || length < 2 ||
+            length > size - at - 2)
+            return false;
+        if (marker == SOF0 || marker == SOF0 + 1 || marker == SOF2) {
+            const uint8_t *f = p + at + 4; /* precision, height, width, components */
+            if (length < 8 || f[0] != 8 || (f[5] != 1 && f[5] != 3))
+                return false;
+            *height = f[1] << 8 | f[2];
+            *width = f[3] << 8 | f[4];
+            return *width > 0 && *height > 0;
+        }
+        if (is_other_frame(marker))
+            return false;
+        at += 2 + length;
+    }
+    return false;
+}

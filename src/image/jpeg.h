@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * How much of a progressive JPEG a smaller decode needs. Reads bytes only. Internal to the image
- * room.
+ * What a JPEG's markers tell: its size, and how much of a progressive one a smaller decode needs.
+ * Reads bytes only. Internal to the image room.
  */
 #ifndef FOVEA_IMAGE_JPEG_H
 #define FOVEA_IMAGE_JPEG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,5 +14,9 @@
  * size rests on; how many bytes those are (an end-of-image marker has to follow). 0: all that there
  * are, or the file is not complete, or not a progressive JPEG, or not understood here. */
 size_t jpeg_needed_bytes(const uint8_t *content, size_t size, int shrink);
+
+/* The size of a JPEG that viewers show: sequential or progressive, 8 bits, gray or colour. False
+ * for anything else (a lossless one holds a sensor's data) and where no frame is found. */
+bool jpeg_dimensions(const uint8_t *content, size_t size, int *width, int *height);
 
 #endif

@@ -31,6 +31,8 @@ void classification_free(struct classification *c)
     free(c->cosines);
     free(c->probabilities);
     free(c->verdicts);
+    free(c->also_start);
+    free(c->also);
     *c = (struct classification){0};
 }
 
@@ -64,6 +66,39 @@ static struct verdict judge(const float *p, const float *cosines, size_t n,
     return v;
 }
 
+/* Categories of row i beside the best one, by cosine; `out` may be NULL to count them. */
+static size_t put_also(const struct classification *c, size_t i, double from, int *out)
+{
+    const float *cosines = c->cosines + i * c->category_count;
+    int main = c->verdicts[i].category;
+    size_t count = 0;
+    for (size_t k = 0; main >= 0 && k < c->category_count; k++) {
+        if ((int)k == main || !((double)cosines[k] >= from))
+            continue;
+        size_t at = count++;
+        for (; out && at > 0 && cosines[out[at - 1]] < cosines[k]; at--)
+            out[at] = out[at - 1];
+        if (out)
+            out[at] = (int)k;
+    }
+    return count;
+}
+
+static enum status add_several(struct classification *c, double from, struct err *err)
+{
+    c->also_start = calloc(c->count + 1, sizeof *c->also_start);
+    if (!c->also_start)
+        return err_no_memory(err, "the classification", c->count * sizeof *c->also_start);
+    for (size_t i = 0; i < c->count; i++)
+        c->also_start[i + 1] = c->also_start[i] + put_also(c, i, from, NULL);
+    c->also = calloc(c->also_start[c->count] + 1, sizeof *c->also);
+    if (!c->also)
+        return err_no_memory(err, "the classification", c->also_start[c->count] * sizeof *c->also);
+    for (size_t i = 0; i < c->count; i++)
+        (void)put_also(c, i, from, c->also + c->also_start[i]);
+    return OK;
+}
+
 enum status classify_run(struct classification *out, const struct kernels *kernels,
                          const struct store_matrix *matrix, const float *vectors,
                          size_t category_count, double logit_scale,
@@ -88,7 +123,10 @@ enum status classify_run(struct classification *out, const struct kernels *kerne
         out->verdicts[i] = judge(probabilities, cosines, category_count, options);
     }
     free(row);
-    return OK;
+    status = options->several ? add_several(out, options->several_from, err) : OK;
+    if (status != OK)
+        classification_free(out);
+    return status;
 }
 
 const char *classification_name(const struct classification *c, const struct categories *categories,
@@ -96,43 +134,6 @@ const char *classification_name(const struct classification *c, const struct cat
 {
     int category = c->verdicts[row].category;
     return category < 0 ? NONE_OF_THESE : categories->items[category].name;
-}
-
-enum status classification_store(const struct classification *c, struct store *store,
-                                 int64_t model_id, const struct store_matrix *matrix,
-                                 const struct categories *categories, struct err *err)
-{
-    struct store_label *labels = calloc(c->count + 1, sizeof *labels);
-    const char **names = calloc(categories->count + 1, sizeof *names);
-    enum status status = OK;
-    if (!labels || !names) {
-        status = err_no_memory(err, "the labels", c->count * sizeof *labels);
-        goto out;
-    }
-    for (size_t i = 0; i < categories->count; i++)
-        names[i] = categories->items[i].name;
-    for (size_t i = 0; i < c->count; i++) {
-        const struct verdict *v = &c->verdicts[i];
-        labels[i] = (struct store_label){
-            .photo_id = matrix->photo_ids[i],
-            .category = v->category < 0 ? NULL : names[v->category],
-            .confidence = v->confidence,
-            .margin = v->margin,
-            .uncertain = v->uncertain,
-            .probabilities = c->probabilities + i * c->category_count,
-        };
-    }
-    const struct store_set set = {
-        .name = STORE_SET_DEFAULT,
-        .json = categories->json,
-        .categories = names,
-        .category_count = categories->count,
-    };
-    status = store_labels_replace(store, model_id, &set, labels, c->count, err);
-out:
-    free(names);
-    free(labels);
-    return status;
 }
 
 /* --- CSV ----------------------------------------------------------------------------------- */
@@ -184,16 +185,33 @@ static const char *below(const char *path, const char *base)
     return n > 0 && strncmp(path, base, n) == 0 && path[n] == '/' ? path + n + 1 : path;
 }
 
+/* "Wild Horizons; Ocean Whispers": the best first. */
+static void csv_names(struct str *out, const struct classification *c,
+                      const struct categories *categories, size_t row)
+{
+    struct str names = str_new(out->limit);
+    str_put(&names, classification_name(c, categories, row));
+    const int *also;
+    size_t also_count = classification_also(c, row, &also);
+    for (size_t k = 0; k < also_count; k++)
+        str_format(&names, "; %s", categories->items[also[k]].name);
+    csv_field(out, str_text(&names));
+    out->failed |= names.failed;
+    str_free(&names);
+}
+
 enum status classification_csv(const struct classification *c, const struct store_matrix *matrix,
-                               const struct categories *categories, const char *base,
-                               struct str *out, struct err *err)
+                               const struct categories *categories, const struct row_set *rows,
+                               const char *base, struct str *out, struct err *err)
 {
     csv_head(out, categories);
     for (size_t i = 0; i < c->count; i++) {
+        if (rows && !row_set_has(rows, i))
+            continue;
         const struct verdict *v = &c->verdicts[i];
         csv_field(out, below(matrix->paths[i], base));
         str_putc(out, ',');
-        csv_field(out, classification_name(c, categories, i));
+        csv_names(out, c, categories, i);
         str_putc(out, ',');
         csv_number(out, v->confidence);
         str_putc(out, ',');

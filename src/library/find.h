@@ -51,6 +51,7 @@ struct find_hit {
     int64_t photo_id;
     float score; /* cosine, at most 1 */
     bool strong;
+    int64_t taken_ms; /* as in struct photo_meta */
     size_t collapsed; /* near-duplicates that this one stands for, itself not counted */
 };
 

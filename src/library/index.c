@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
  * An index run, in four steps:
- *   1. walk    the folders; nothing is opened
- *   2. plan    ask the store about each file; most are unchanged and end here
- *   3. work    the pipeline reads, decodes and embeds the rest; results are recorded in
+ *   1. plan    walk the folders and compare with what the library knows (plan.h); most files are
+ *              unchanged and end here
+ *   2. work    the pipeline reads, decodes and embeds the rest; results are recorded in
  *              transactions of a few photographs as they come, so that a run that is killed loses
  *              only what was in flight
- *   4. forget  paths that are gone, and photos that no path names, unless the run was cut short: a
+ *   3. forget  paths that are gone, and photos that no path names, unless the run was cut short: a
  *              moved file has been recognised under its new path by then and keeps its photo and
  *              vectors
+ *   4. switch  to this run's model, if it has every vector now and another one answered so far
+ *
+ * Files that change meanwhile: size and mtime are those of the walk, the content is read later.
+ * What was read is recorded only if the file still has the walk's size and mtime afterwards. A
+ * change within the grain of the clock behind the mtime would go unseen, so reading waits until
+ * that grain is over (settle()): from then on every change gives another mtime.
  */
 #include "library/index.h"
 
@@ -17,13 +23,14 @@
 #include "image/image.h"
 #include "library/picture.h"
 #include "library/pipeline.h"
-#include "library/walk.h"
+#include "library/plan.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { RESULTS_PER_TRANSACTION = 64 };
 
@@ -34,15 +41,16 @@ struct run {
     struct index_report *report;
     struct err *err;
     int64_t model_id;
-    struct walk walk;
-    const struct found_file **todo; /* [todo_count] into walk.files */
-    size_t todo_count, done_count;
+    int64_t active_id; /* of the model that answers; 0: none yet */
+    struct plan plan;
+    size_t done_count;
     pthread_mutex_t store_lock; /* shared with the pipeline's workers */
 
     struct done *group[RESULTS_PER_TRANSACTION]; /* to be recorded together */
     size_t group_count;
     struct done **copies; /* [copy_count] whose first one was not recorded yet when they came */
     size_t copy_count, copy_capacity;
+    bool saw_changes; /* a file changed while it was read */
 };
 
 static void tell(const struct run *run, enum index_event_kind kind, const char *path,
@@ -55,57 +63,30 @@ static void tell(const struct run *run, enum index_event_kind kind, const char *
         .path = path,
         .reason = reason,
         .known = known,
-        .found = run->walk.file_count,
-        .todo = run->todo_count,
+        .found = run->plan.walk.file_count,
+        .todo = run->plan.todo_count,
         .done = run->done_count,
     };
     run->options->on_event(run->options->context, &event);
-}
-
-/* --- plan ---------------------------------------------------------------------------------- */
-
-static struct store_file store_file_of(const struct found_file *file)
-{
-    return (struct store_file){
-        .path = file->path, .size_bytes = file->size_bytes, .mtime_ns = file->mtime_ns};
-}
-
-static enum status plan(struct run *run)
-{
-    struct index_report *report = run->report;
-    report->found = run->walk.file_count;
-    run->todo = calloc(report->found ? report->found : 1, sizeof *run->todo);
-    if (!run->todo)
-        return err_no_memory(run->err, "the list of files", report->found * sizeof *run->todo);
-    for (size_t i = 0; i < run->walk.file_count; i++) {
-        const struct found_file *file = &run->walk.files[i];
-        const struct store_file known = store_file_of(file);
-        enum file_state state;
-        enum status status = store_file_state(run->store, run->model_id, &known, &state, run->err);
-        if (status != OK)
-            return status;
-        if (state == FILE_UNCHANGED || state == FILE_NEEDS_META)
-            report->unchanged++;
-        else if (state == FILE_FAILED_BEFORE && !run->options->retry_failed)
-            report->failed_before++;
-        else
-            run->todo[run->todo_count++] = file;
-    }
-    return OK;
 }
 
 /* --- record -------------------------------------------------------------------------------- */
 
 static struct store_result store_result_of(const struct done *done)
 {
+    const struct found_file *file = done->file;
     struct store_result result = {
-        .file = store_file_of(done->file),
+        .file = {.path = file->path, .size_bytes = file->size_bytes, .mtime_ns = file->mtime_ns},
         .hash = done->hash,
         .width = done->width,
         .height = done->height,
         .vector = done->kind == DONE_VECTOR ? done->vector : NULL,
         .failure = done->kind == DONE_FAILED ? done->failure : NULL,
         .transient = done->transient,
+        .meta = done->meta,
+        .phash = done->phash,
+        .has_phash = done->has_phash,
+        .sidecar = done->has_sidecar ? &done->sidecar : NULL,
     };
     memcpy(result.format, done->format, sizeof result.format);
     return result;
@@ -120,16 +101,36 @@ static void count_and_tell(struct run *run, const struct done *done)
         return;
     }
     bool known = done->kind != DONE_VECTOR;
-    *(known ? &run->report->known : &run->report->embedded) += 1;
+    *(!known                  ? &run->report->embedded
+      : done->file->only_meta ? &run->report->metadata
+                              : &run->report->known) += 1;
     tell(run, INDEX_PHOTO, done->file->path, NULL, known);
+}
+
+/* What was read may be of no file that ever was, if somebody was writing it: then the next run
+ * looks again, and until then the path stays what it was. */
+static void check_unchanged(struct run *run, struct done *done)
+{
+    const struct found_file *file = done->file;
+    struct stat st;
+    if (stat(file->path, &st) == 0 && walk_same_stat(file, &st))
+        return;
+    done->transient = true;
+    if (done->kind != DONE_FAILED)
+        snprintf(done->failure, sizeof done->failure,
+                 "changed while it was read; the next run takes it");
+    done->kind = DONE_FAILED;
+    run->saw_changes = true;
 }
 
 /* Records the group in one transaction; frees its members in any case. */
 static enum status record_group(struct run *run)
 {
     struct store_result results[RESULTS_PER_TRANSACTION];
-    for (size_t i = 0; i < run->group_count; i++)
+    for (size_t i = 0; i < run->group_count; i++) {
+        check_unchanged(run, run->group[i]);
         results[i] = store_result_of(run->group[i]);
+    }
     pthread_mutex_lock(&run->store_lock);
     enum status status =
         run->group_count == 0
@@ -186,6 +187,7 @@ static enum status record_copies(struct run *run)
         }
         if (!known) {
             copy->kind = DONE_FAILED;
+            copy->transient = run->saw_changes; /* the other file may be one that changed */
             snprintf(copy->failure, sizeof copy->failure,
                      "has the same bytes as another file that could not be used");
         }
@@ -199,9 +201,10 @@ static enum status record_copies(struct run *run)
 /* What the walk could not look at stands among the failures, so that `status --errors` shows it. */
 static enum status record_unread(struct run *run)
 {
-    run->report->bad_dirs = run->walk.unread_count;
-    for (size_t i = 0; i < run->walk.unread_count; i++) {
-        const struct unread_path *unread = &run->walk.unread[i];
+    for (size_t i = 0; i < run->plan.walk.unread_count; i++) {
+        const struct unread_path *unread = &run->plan.walk.unread[i];
+        if (unread->busy)
+            continue;
         const struct store_result result = {
             .file = {.path = unread->path}, .failure = unread->reason, .transient = true};
         enum status status = store_put_results(run->store, run->model_id, &result, 1, run->err);
@@ -213,6 +216,30 @@ static enum status record_unread(struct run *run)
 }
 
 /* --- work ---------------------------------------------------------------------------------- */
+
+/* Waits until the newest mtime among the files to be read lies behind the grain of its clock: two
+ * seconds where it is a whole second (FAT), else the kernel's tick. An mtime in the future, of a
+ * clock that was wrong, is not waited for. */
+static void settle(const struct run *run)
+{
+    enum { TICK_NS = 20000000, COARSE_NS = 2000000000, SECOND_NS = 1000000000 };
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    int64_t now = (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec, until = now;
+    for (size_t i = 0; i < run->plan.todo_count; i++) {
+        const struct found_file *file = run->plan.todo[i];
+        const int64_t times[2] = {file->mtime_ns, file->sidecar_mtime_ns};
+        for (int k = 0; k < 2; k++) {
+            int64_t grain = times[k] % SECOND_NS == 0 ? COARSE_NS : TICK_NS;
+            if (times[k] <= now && times[k] > until - grain)
+                until = times[k] + grain;
+        }
+    }
+    if (until <= now)
+        return;
+    t = (struct timespec){(until - now) / SECOND_NS, (until - now) % SECOND_NS};
+    nanosleep(&t, NULL); /* a signal ends it early: the run is to be cancelled then */
+}
 
 static enum status drain(struct run *run, struct pipeline *pipeline)
 {
@@ -238,27 +265,31 @@ static enum status drain(struct run *run, struct pipeline *pipeline)
 
 static enum status work(struct run *run)
 {
-    if (run->todo_count == 0)
+    if (run->plan.todo_count == 0)
         return OK;
+    settle(run);
     const struct index_options *options = run->options;
     int workers = options->threads > 0 ? options->threads : cpu_cores();
-    if ((size_t)workers > run->todo_count)
-        workers = (int)run->todo_count;
+    if ((size_t)workers > run->plan.todo_count)
+        workers = (int)run->plan.todo_count;
     const struct pipeline_options how = {
         .model = run->model,
         .workers = workers,
-        .batch = options->batch > 0
-                     ? options->batch
-                     : pipeline_default_batch(model_info(run->model), workers, run->todo_count),
+        .batch = options->batch > 0 ? options->batch
+                                    : pipeline_default_batch(model_info(run->model), workers,
+                                                             run->plan.todo_count),
         .max_megapixels = options->max_megapixels,
         .fast_margin = options->fast_decode ? PICTURE_FAST_MARGIN : 0,
+        .thumbs = options->thumbs,
+        .large_thumbs = options->large_thumbs,
         .cancel = options->cancel,
         .store = run->store,
         .store_lock = &run->store_lock,
         .model_id = run->model_id,
     };
     struct pipeline *pipeline = NULL;
-    enum status status = pipeline_open(&pipeline, &how, run->todo, run->todo_count, run->err);
+    enum status status =
+        pipeline_open(&pipeline, &how, run->plan.todo, run->plan.todo_count, run->err);
     if (status != OK)
         return status;
     status = drain(run, pipeline);
@@ -271,126 +302,95 @@ static enum status work(struct run *run)
     return status;
 }
 
-/* --- forget -------------------------------------------------------------------------------- */
-
-static bool was_found(const struct walk *walk, const char *path)
-{
-    size_t low = 0, high = walk->file_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(walk->files[middle].path, path);
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
-
-static bool root_has_files(const struct walk *walk, const char *root)
-{
-    size_t first, end;
-    walk_range(walk, root, &first, &end);
-    return first < end || was_found(walk, root);
-}
-
-/* A folder that could not be read stood among the failures; now that it can, it is no photograph
- * that has gone. */
-static bool is_dir(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static enum status forget_dirs(struct run *run, char **paths, size_t *count)
-{
-    enum status status = OK;
-    size_t kept = 0;
-    for (size_t i = 0; status == OK && i < *count; i++) {
-        if (is_dir(paths[i]))
-            status = store_forget_paths(run->store, &paths[i], 1, run->err);
-        else
-            paths[kept++] = paths[i];
-    }
-    *count = kept;
-    return status;
-}
-
-static enum status forget_under(struct run *run, const char *root)
-{
-    char **paths = NULL;
-    size_t count = 0, gone = 0;
-    enum status status = store_paths_under(run->store, root, &paths, &count, run->err);
-    if (status != OK)
-        return status;
-    for (size_t i = 0; i < count; i++)
-        if (!was_found(&run->walk, paths[i]) && !walk_is_unread(&run->walk, paths[i]))
-            paths[gone++] = paths[i];
-    status = forget_dirs(run, paths, &gone);
-    /* A folder that was full and is now empty is more likely a disk that is not mounted than a
-     * library that was deleted. */
-    bool empty = gone > 0 && !root_has_files(&run->walk, root);
-    if (empty)
-        snprintf(run->report->empty_root, sizeof run->report->empty_root, "%s", root);
-    if (status != OK || empty || run->options->keep_missing) {
-        run->report->kept_missing += gone;
-    } else if (gone > 0) {
-        status = store_forget_paths(run->store, paths, gone, run->err);
-        if (status == OK)
-            run->report->forgotten += gone;
-    }
-    free(paths);
-    return status;
-}
+/* --- forget, switch ------------------------------------------------------------------------ */
 
 static enum status forget(struct run *run)
 {
+    struct path_list *gone = &run->plan.gone, *readable = &run->plan.readable;
     enum status status = OK;
-    for (size_t i = 0; status == OK && i < run->walk.root_count; i++)
-        status = forget_under(run, run->walk.roots[i]);
-    return status;
+    if (readable->count > 0)
+        status = store_forget_paths(run->store, readable->paths, readable->count, run->err);
+    if (status == OK && gone->count > 0)
+        status = store_forget_paths(run->store, gone->paths, gone->count, run->err);
+    if (status == OK)
+        run->report->forgotten = gone->count;
+    return status == OK ? store_sweep(run->store, run->err) : status;
+}
+
+static void note_active(struct run *run, const struct store_model *models, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (models[i].id == run->active_id)
+            memcpy(run->report->active_name, models[i].name, sizeof models[i].name);
+}
+
+/* The model of this run takes over when no photo lacks its vector. */
+static enum status switch_model(struct run *run)
+{
+    if (run->active_id == run->model_id)
+        return OK;
+    struct store_model *models = NULL;
+    struct store_summary summary;
+    size_t count;
+    enum status status = store_models(run->store, &models, &count, run->err);
+    if (status != OK)
+        return status;
+    note_active(run, models, count);
+    status = store_summarize(run->store, &summary, run->err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        if (models[i].id == run->model_id)
+            run->report->lacking = (size_t)(summary.photos - models[i].embeddings);
+    free(models);
+    if (status != OK || (run->report->lacking > 0 && !run->options->activate))
+        return status;
+    run->report->activated = true;
+    return store_model_set_active(run->store, run->model_id, run->err);
 }
 
 /* --- the run ------------------------------------------------------------------------------- */
 
-static struct walk_options walk_options_of(const struct index_options *options)
+/* The first model of a library answers from the beginning: nothing else could. */
+static enum status choose_model(struct run *run)
 {
-    return (struct walk_options){.roots = options->roots,
-                                 .root_count = options->root_count,
-                                 .is_photo = image_name_is_photo};
+    const struct model_info *info = model_info(run->model);
+    enum status status = store_model_use(run->store, info->name, info->fingerprint, info->embed_dim,
+                                         &run->model_id, run->err);
+    if (status == OK)
+        status = store_model_active(run->store, &run->active_id, run->err);
+    if (status != OK || run->active_id != 0)
+        return status;
+    run->active_id = run->model_id;
+    return store_model_set_active(run->store, run->model_id, run->err);
 }
 
 static enum status run_steps(struct run *run)
 {
-    const struct model_info *info = model_info(run->model);
-    const struct walk_options where = walk_options_of(run->options);
-    enum status status = walk_run(&run->walk, &where, run->err);
+    const struct index_options *options = run->options;
+    const bool whole = options->scope_count == 0;
+    /* Before anything is written: roots that are refused leave no trace. */
+    enum status status = index_check_roots(options, run->err);
     if (status == OK)
-        status = store_model_use(run->store, info->name, info->fingerprint, info->embed_dim,
-                                 &run->model_id, run->err);
+        status = choose_model(run);
     if (status == OK)
-        status = plan(run);
+        status = plan_make(&run->plan, run->store, run->model_id, options, run->report, run->err);
+    if (status == OK && whole)
+        status = plan_note_places(&run->plan, run->store, options, run->err);
     if (status == OK) {
         tell(run, INDEX_BEGIN, NULL, NULL, false);
         status = record_unread(run);
     }
     if (status == OK)
         status = work(run);
-    run->report->cancelled = run->options->cancel && atomic_load(run->options->cancel);
+    run->report->cancelled = options->cancel && atomic_load(options->cancel);
     if (status != OK || run->report->cancelled)
         return status;
     status = forget(run);
-    if (status == OK)
-        status = store_sweep(run->store, run->err);
-    return status == OK ? store_model_set_active(run->store, run->model_id, run->err) : status;
+    return status == OK && whole ? switch_model(run) : status;
 }
 
-enum status index_check_roots(const char *const *roots, size_t root_count, struct err *err)
+enum status index_check_roots(const struct index_options *options, struct err *err)
 {
-    const struct index_options options = {.roots = roots, .root_count = root_count};
-    const struct walk_options where = walk_options_of(&options);
+    const struct walk_options where = plan_walk_options(options);
     return walk_check_roots(&where, err);
 }
 
@@ -411,8 +411,7 @@ enum status index_run(struct store *store, const struct model *model,
     while (run.copy_count > 0)
         free(run.copies[--run.copy_count]);
     free(run.copies);
-    free(run.todo);
-    walk_free(&run.walk);
+    plan_free(&run.plan);
     pthread_mutex_destroy(&run.store_lock);
     report->seconds = clock_seconds() - start;
     return status;

@@ -7,6 +7,11 @@
  *   1. a forward pass, if a whole batch is filled, or if nothing more will be filled (the tail);
  *   2. decoding the next file, if there is one and an empty slot for it;
  *   3. waiting for a change, if others are still decoding; else it is finished.
+ *
+ * Metadata. Of a photograph that is new everything is read. One that the library knows (a copy, a
+ * moved file) brings only its sidecar, which belongs to the path, unless the library lacks its
+ * metadata or hash: then those are made from a small decode. A file whose sidecar alone has changed
+ * is not opened at all.
  */
 #include "library/pipeline.h"
 
@@ -15,6 +20,7 @@
 #include "kern/kernels.h"
 #include "library/hash_set.h"
 #include "library/picture.h"
+#include "meta/read.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,11 +137,33 @@ static void return_slots(struct pipeline *p, struct slot *const *slots, size_t c
 
 /* --- decoding ------------------------------------------------------------------------------ */
 
-static struct done *done_new(const struct pipeline *p, const struct found_file *file)
+/* What a worker finds out about one file; becomes a struct done, which is as small as it can be:
+ * thousands of them may wait for the file that they are copies of. */
+struct findings {
+    struct done done; /* but for its pointers */
+    struct photo_meta meta, sidecar;
+    bool has_meta, has_sidecar_meta;
+};
+
+static struct done *done_new(const struct pipeline *p, const struct findings *f)
 {
-    struct done *done = calloc(1, sizeof *done + (size_t)p->dim * sizeof(uint16_t));
-    if (done)
-        done->file = file;
+    size_t meta = f->has_meta ? sizeof f->meta : 0;
+    size_t sidecar = f->has_sidecar_meta ? sizeof f->sidecar : 0;
+    size_t vector = f->done.kind == DONE_VECTOR ? (size_t)p->dim * sizeof(uint16_t) : 0;
+    char *block = malloc(sizeof(struct done) + meta + sidecar + vector);
+    if (!block)
+        return NULL;
+    struct done *done = (struct done *)(void *)block;
+    char *at = block + sizeof *done;
+    *done = f->done;
+    if (meta)
+        done->meta = memcpy(at, &f->meta, meta);
+    at += meta;
+    if (sidecar)
+        done->sidecar.meta = memcpy(at, &f->sidecar, sidecar);
+    at += sidecar;
+    if (vector)
+        done->vector = (uint16_t *)(void *)at;
     return done;
 }
 
@@ -146,7 +174,7 @@ static void deliver(struct pipeline *p, struct done *done)
         free(done);
 }
 
-/* Whether this content needs no decoding; then done->kind says why. */
+/* Whether this content needs no forward pass; then done->kind says why. */
 static enum status recognise(struct pipeline *p, struct done *done, bool *recognised,
                              struct err *err)
 {
@@ -166,51 +194,144 @@ static enum status recognise(struct pipeline *p, struct done *done, bool *recogn
     return status;
 }
 
-static enum status shrink(const struct pipeline *p, struct done *done,
-                          const struct file_bytes *content, uint8_t *pixels, struct err *err)
+/* Loads what the library has of a photo, found by its path or, with path NULL, by its content.
+ * *complete: it lacks neither metadata nor hash. A photo that it does not have lacks both. */
+static enum status look_up(struct pipeline *p, const char *path, struct photo_hash *hash,
+                           bool *complete, struct err *err)
+{
+    struct store *store = p->options.store;
+    struct store_photo photo;
+    int64_t id;
+    *complete = false;
+    pthread_mutex_lock(p->options.store_lock);
+    enum status status = path ? store_photo_find(store, path, &id, err)
+                              : store_photo_find_hash(store, hash, &id, err);
+    if (status == OK && (status = store_photo_load(store, id, &photo, err)) == OK) {
+        *complete = photo.has_meta && photo.has_phash;
+        *hash = photo.hash;
+        store_photo_free(&photo);
+    }
+    pthread_mutex_unlock(p->options.store_lock);
+    return status == ERR_NOT_FOUND ? OK : status;
+}
+
+/* square: NULL: only facts and thumbnails. */
+static enum status look_at(const struct pipeline *p, struct findings *f,
+                           const struct file_bytes *content, uint8_t *square, struct err *err)
 {
     const struct preprocess *how = &model_info(p->options.model)->preprocess;
     const struct picture_options options = {.max_megapixels = p->options.max_megapixels,
-                                            .fast_margin = p->options.fast_margin};
+                                            .fast_margin = p->options.fast_margin,
+                                            .want_phash = true,
+                                            .thumbs = p->options.thumbs,
+                                            .hash = &f->done.hash,
+                                            .large_thumbs = p->options.large_thumbs};
     struct picture_facts facts;
     enum status status =
-        picture_square(pixels, &facts, content->data, content->size, how, &options, err);
-    done->width = facts.width;
-    done->height = facts.height;
-    memcpy(done->format, facts.format, sizeof done->format);
+        picture_square(square, &facts, content->data, content->size, how, &options, err);
+    f->done.width = facts.width;
+    f->done.height = facts.height;
+    f->done.has_phash = facts.has_phash;
+    f->done.phash = facts.phash;
+    memcpy(f->done.format, facts.format, sizeof facts.format);
+    meta_read(&f->meta, NULL, content->data, content->size);
+    f->has_meta = true;
     return status;
+}
+
+/* At a photo that has its vector. That it cannot be decoded any more is no reason to lose it. */
+static void look_again(const struct pipeline *p, struct findings *f,
+                       const struct file_bytes *content)
+{
+    struct err ignored;
+    (void)!look_at(p, f, content, NULL, &ignored);
+}
+
+/* A sidecar that cannot be read is one that says nothing: it is no reason to lose a photograph. */
+static void read_sidecar(struct findings *f)
+{
+    const struct found_file *file = f->done.file;
+    struct file_bytes bytes;
+    struct err ignored;
+    if (!file->sidecar)
+        return;
+    f->done.has_sidecar = true;
+    f->done.sidecar = (struct store_sidecar){.path = file->sidecar,
+                                             .size_bytes = file->sidecar_size_bytes,
+                                             .mtime_ns = file->sidecar_mtime_ns};
+    if (file_read(&bytes, file->sidecar, META_MAX_XMP_BYTES, &ignored) != OK)
+        return;
+    f->has_sidecar_meta = meta_read_sidecar(&f->sidecar, bytes.data, bytes.size, &ignored) == OK;
+    file_bytes_free(&bytes);
+}
+
+/* The failure of the run, if it returns anything but OK; *why: that of the file. */
+static enum status read_photo(struct pipeline *p, struct findings *f, uint8_t *square,
+                              struct err *why, struct err *err)
+{
+    struct done *done = &f->done;
+    struct file_bytes content;
+    if (file_read(&content, done->file->path, IMAGE_MAX_FILE_BYTES, why) != OK)
+        return OK;
+    bool recognised = false, complete = false;
+    done->hash = photo_hash_of(content.data, content.size);
+    enum status status = recognise(p, done, &recognised, err);
+    if (status == OK && done->kind == DONE_KNOWN)
+        status = look_up(p, NULL, &done->hash, &complete, err);
+    if (status == OK && done->kind == DONE_VECTOR)
+        (void)!look_at(p, f, &content, square, why);
+    else if (status == OK && done->kind == DONE_KNOWN && !complete)
+        look_again(p, f, &content);
+    file_bytes_free(&content);
+    return status;
+}
+
+/* Only the metadata of this file is of interest; *done_with: the library has what is in the file
+ * itself. */
+static enum status look_up_unread(struct pipeline *p, struct findings *f, bool *done_with,
+                                  struct err *err)
+{
+    *done_with = false;
+    if (!f->done.file->only_meta)
+        return OK;
+    f->done.kind = DONE_KNOWN;
+    return look_up(p, f->done.file->path, &f->done.hash, done_with, err);
 }
 
 /* Reads, hashes, decodes and shrinks a file. True if the slot now holds a picture to run. What goes
  * wrong with the file itself is recorded with it; only the store can make the run fail. */
 static bool decode(struct pipeline *p, const struct found_file *file, struct slot *slot)
 {
-    struct err err = {0};
-    struct done *done = done_new(p, file);
+    struct err err = {0}, why = {0};
+    struct findings *f = calloc(1, sizeof *f);
+    struct done *done = NULL;
+    bool done_with = false;
+    enum status status = OK;
+    if (!f) {
+        err_no_memory(&err, "a result", sizeof *f);
+        goto out;
+    }
+    f->done.file = file;
+    status = look_up_unread(p, f, &done_with, &err);
+    if (status == OK && !done_with)
+        status = read_photo(p, f, slot->pixels, &why, &err);
+    if (status != OK)
+        goto out;
+    read_sidecar(f);
+    if (why.status != OK) {
+        f->done.kind = DONE_FAILED;
+        f->done.transient =
+            why.status == ERR_IO || why.status == ERR_NOT_FOUND || why.status == ERR_MEMORY;
+        memcpy(f->done.failure, why.text, sizeof why.text);
+    }
+    done = done_new(p, f);
+    if (!done)
+        err_no_memory(&err, "a result", sizeof *f);
+out:
+    free(f);
     if (!done) {
-        err_no_memory(&err, "a result", sizeof *done);
         fail(p, &err);
         return false;
-    }
-    struct file_bytes content;
-    enum status status = file_read(&content, file->path, IMAGE_MAX_FILE_BYTES, &err);
-    bool recognised = false;
-    if (status == OK) {
-        done->hash = photo_hash_of(content.data, content.size);
-        if (recognise(p, done, &recognised, &err) != OK) {
-            file_bytes_free(&content);
-            free(done);
-            fail(p, &err);
-            return false;
-        }
-        if (!recognised)
-            status = shrink(p, done, &content, slot->pixels, &err);
-        file_bytes_free(&content);
-    }
-    if (status != OK) {
-        done->kind = DONE_FAILED;
-        done->transient = status == ERR_IO || status == ERR_NOT_FOUND || status == ERR_MEMORY;
-        memcpy(done->failure, err.text, sizeof done->failure);
     }
     if (done->kind != DONE_VECTOR) {
         deliver(p, done);

@@ -4,7 +4,8 @@
  *
  * There are no stages with threads of their own. Each worker takes, again and again, whatever is
  * most useful now: a forward pass if a batch of pictures is waiting, else the next file to read,
- * hash, decode and shrink. A forward pass runs on its worker alone, so decoding and the network
+ * hash, decode and shrink (thumbnails, perceptual hash and metadata come from the same reading and
+ * decoding). A forward pass runs on its worker alone, so decoding and the network
  * share the cores without ever wanting more threads than there are, and no barrier makes anybody
  * wait. Which pictures share a forward pass depends on timing; a vector does not depend on that
  * where the matrix products do not (tensor.h), and else in the last bits of float32 alone.
@@ -20,7 +21,9 @@
 #include "base/queue.h"
 #include "clip/model.h"
 #include "library/index.h"
+#include "library/thumbs.h"
 #include "library/walk.h"
+#include "meta/photo_meta.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -32,7 +35,7 @@ enum done_kind {
     DONE_FAILED, /* `failure` says why */
 };
 
-/* What became of one file. Made by a worker, freed by the caller with free(). */
+/* What became of one file. Made by a worker, one block, freed by the caller with free(). */
 struct done {
     enum done_kind kind;
     const struct found_file *file;
@@ -41,13 +44,21 @@ struct done {
     int width, height;
     char format[12];
     char failure[ERR_TEXT_MAX];
-    uint16_t vector[]; /* [embed_dim] float16, of DONE_VECTOR */
+    const struct photo_meta *meta; /* embedded; NULL: not read */
+    bool has_phash;                /* false: not made */
+    uint64_t phash;
+    /* The file's sidecar (its path is the file's); has_sidecar false: there is none. */
+    struct store_sidecar sidecar;
+    bool has_sidecar;
+    uint16_t *vector; /* [embed_dim] float16, of DONE_VECTOR */
 };
 
 struct pipeline_options {
     const struct model *model;
     int workers, batch;                 /* >= 1 */
     double max_megapixels, fast_margin; /* of struct picture_options */
+    struct thumbs *thumbs;              /* where thumbnails are put; NULL: none are made */
+    bool large_thumbs;                  /* the large ones, too */
     const atomic_bool *cancel;          /* or NULL */
     struct store *store;
     pthread_mutex_t *store_lock; /* held around every use of the store */

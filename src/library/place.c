@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@
 enum { SAME_NAMES_MAX = 10000 };
 
 /* A category's name as a folder's name: no '/', not hidden, not empty. */
-static void put_folder_name(struct str *out, const char *name)
+static void put_clean_name(struct str *out, const char *name)
 {
     if (name[0] == '.')
         str_putc(out, '_');
@@ -27,7 +29,32 @@ static void put_folder_name(struct str *out, const char *name)
         str_putc(out, *name == '/' || (unsigned char)*name < 0x20 ? '_' : *name);
 }
 
-/* dir/name, or dir/stem (n).ext for n > 1. */
+/* The folders of the categories, and behind them that of NONE_OF_THESE: "a/b" and "A_b" are "a_b"
+ * and "A_b (2)". */
+static enum status name_folders(char **folders, const struct categories *categories,
+                                struct err *err)
+{
+    for (size_t i = 0; i <= categories->count; i++) {
+        const char *name = i < categories->count ? categories->items[i].name : NONE_OF_THESE;
+        struct str folder = str_new(PATH_LIMIT);
+        bool is_taken = true;
+        for (int n = 1; is_taken; n++) {
+            str_clear(&folder);
+            put_clean_name(&folder, name);
+            if (n > 1)
+                str_format(&folder, " (%d)", n);
+            is_taken = false;
+            for (size_t k = 0; k < i && !is_taken; k++)
+                is_taken = strcasecmp(folders[k], str_text(&folder)) == 0;
+        }
+        folders[i] = str_ok(&folder) ? folder.data : NULL;
+        if (!folders[i])
+            return err_no_memory(err, "the folders", PATH_LIMIT);
+    }
+    return OK;
+}
+
+/* dir/name, or dir/stem (n).ext for n > 1. A stem that leaves no room for the number is cut. */
 static void put_target(struct str *out, const char *dir, const char *name, int n)
 {
     str_clear(out);
@@ -36,8 +63,13 @@ static void put_target(struct str *out, const char *dir, const char *name, int n
         return;
     }
     const char *dot = strrchr(name, '.');
-    int stem = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
-    str_format(out, "%s/%.*s (%d)%s", dir, stem, name, n, name + stem);
+    const char *ending = dot && dot != name ? dot : name + strlen(name);
+    char number[16];
+    snprintf(number, sizeof number, " (%d)", n);
+    size_t stem = (size_t)(ending - name), rest = strlen(number) + strlen(ending);
+    if (stem + rest > NAME_MAX && rest < NAME_MAX)
+        stem = NAME_MAX - rest;
+    str_format(out, "%s/%.*s%s%s", dir, (int)stem, name, number, ending);
 }
 
 static bool is_same_link(const char *link, const char *target)
@@ -63,14 +95,19 @@ static bool have_same_bytes(FILE *a, FILE *b)
     return same && !ferror(a) && !ferror(b);
 }
 
+/* FAT keeps times to two seconds, and ZIP's are as coarse. */
+static bool are_near(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec - b->tv_sec <= 2 && b->tv_sec - a->tv_sec <= 2;
+}
+
 /* This photo was copied here before: same size and mtime, which copies keep, and same bytes, for
  * two uncompressed pictures out of one archive can agree in size, time and name. */
 static bool is_same_copy(const char *copy, const char *original)
 {
     struct stat a, b;
     if (lstat(copy, &a) != 0 || !S_ISREG(a.st_mode) || stat(original, &b) != 0 ||
-        a.st_size != b.st_size || a.st_mtim.tv_sec != b.st_mtim.tv_sec ||
-        a.st_mtim.tv_nsec != b.st_mtim.tv_nsec)
+        a.st_size != b.st_size || !are_near(&a.st_mtim, &b.st_mtim))
         return false;
     FILE *first = fopen(copy, "rbe"), *second = fopen(original, "rbe");
     bool same = first && second && have_same_bytes(first, second);
@@ -187,25 +224,64 @@ static enum status place_one(const char *path, const char *dir, enum place_how h
     return status;
 }
 
-enum status place_by_category(const struct classification *c, const struct store_matrix *matrix,
-                              const struct categories *categories, const char *dir,
-                              enum place_how how, struct place_report *report, struct err *err)
+/* What every further photograph would fail for, too. */
+static bool is_hopeless(int why)
 {
-    *report = (struct place_report){0};
+    return why == ENOSPC || why == EROFS || why == EDQUOT;
+}
+
+struct placing {
+    const struct store_matrix *matrix;
+    const struct categories *categories;
+    char *const *folders; /* of each category, the last for none of these */
+    const struct place_to *to;
+    struct place_report *report;
+};
+
+static enum status place_into(const struct placing *p, size_t row, int category, struct err *err)
+{
     struct str folder = str_new(PATH_LIMIT);
-    enum status status = OK;
-    for (size_t i = 0; status == OK && i < c->count; i++) {
-        str_clear(&folder);
-        str_format(&folder, "%s/", dir);
-        put_folder_name(&folder, classification_name(c, categories, i));
-        status = str_ok(&folder) ? dir_make(folder.data, err)
-                                 : err_set(err, ERR_ARGUMENT, "path is too long: %.200s", dir);
-        struct err one;
-        if (status == OK && place_one(matrix->paths[i], folder.data, how, report, &one) != OK) {
-            if (report->failed++ == 0)
-                memcpy(report->first_failure, one.text, sizeof report->first_failure);
-        }
+    struct err one;
+    size_t none = p->categories->count;
+    str_format(&folder, "%s/%s", p->to->dir, p->folders[category < 0 ? none : (size_t)category]);
+    enum status status = str_ok(&folder)
+                             ? dir_make(folder.data, err)
+                             : err_set(err, ERR_ARGUMENT, "path is too long: %.200s", p->to->dir);
+    errno = 0;
+    if (status == OK &&
+        place_one(p->matrix->paths[row], folder.data, p->to->how, p->report, &one) != OK) {
+        bool stop = is_hopeless(errno);
+        if (p->report->failed++ == 0)
+            memcpy(p->report->first_failure, one.text, sizeof p->report->first_failure);
+        if (stop)
+            status =
+                err_set(err, ERR_IO, "%s; %zu were put there before", one.text, p->report->placed);
     }
     str_free(&folder);
+    return status;
+}
+
+enum status place_by_category(const struct classification *c, const struct store_matrix *matrix,
+                              const struct categories *categories, const struct row_set *rows,
+                              const struct place_to *to, struct place_report *report,
+                              struct err *err)
+{
+    char **folders = calloc(categories->count + 1, sizeof *folders);
+    const struct placing placing = {matrix, categories, folders, to, report};
+    *report = (struct place_report){0};
+    enum status status = folders ? name_folders(folders, categories, err)
+                                 : err_no_memory(err, "the folders", categories->count);
+    for (size_t i = 0; status == OK && i < c->count; i++) {
+        if (rows && !row_set_has(rows, i))
+            continue;
+        status = place_into(&placing, i, c->verdicts[i].category, err);
+        const int *also;
+        size_t also_count = classification_also(c, i, &also);
+        for (size_t k = 0; status == OK && k < also_count; k++)
+            status = place_into(&placing, i, also[k], err);
+    }
+    for (size_t i = 0; folders && i <= categories->count; i++)
+        free(folders[i]);
+    free((void *)folders);
     return status;
 }

@@ -4,7 +4,6 @@
  */
 #include "library/search.h"
 
-#include "base/str.h"
 #include "library/picture.h"
 #include "search/query.h"
 
@@ -119,47 +118,15 @@ enum status search_encode(struct session *session, const struct model *model,
     return status;
 }
 
-/* Says which categories there are. With hundreds of them the line ends somewhere. */
-static enum status no_such_category(const struct store_matrix *matrix,
-                                    const struct store_labels *labels, const char *category,
-                                    struct err *err)
+enum status search_encode_each(struct session *session, const struct model *model,
+                               const struct search_part *parts, size_t count, float *vectors,
+                               float *floors, struct err *err)
 {
-    struct str names = str_new(ERR_TEXT_MAX);
-    for (size_t i = 0; i < matrix->count && str_ok(&names); i++) {
-        const char *name = labels->categories[i];
-        bool new = name != NULL;
-        for (size_t j = 0; j < i && new; j++) /* ends at the first photograph of a category */
-            new = !labels->categories[j] || strcmp(labels->categories[j], name) != 0;
-        if (new)
-            str_format(&names, "%s%s", names.size ? ", " : "", name);
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < count; i++) {
+        float *vector = vectors + i * (size_t)model_info(model)->embed_dim;
+        status = encode_part(session, model, &parts[i], vector, err);
+        floors[i] = parts[i].kind == SEARCH_TEXT ? FLOOR_TEXT : FLOOR_IMAGE;
     }
-    enum status status =
-        names.size ? err_set(err, ERR_NOT_FOUND,
-                             "no photograph has the category \"%.200s\"; there are: %s", category,
-                             str_text(&names))
-                   : err_set(err, ERR_NOT_FOUND,
-                             "no photograph has a category yet: `fovea classify` gives them");
-    str_free(&names);
     return status;
-}
-
-enum status search_filter_category(struct store_matrix *matrix, const struct store_labels *labels,
-                                   const char *category, struct err *err)
-{
-    size_t kept = 0, row_bytes = (size_t)matrix->dim * sizeof *matrix->vectors;
-    for (size_t i = 0; i < matrix->count; i++) {
-        if (!labels->categories[i] || strcmp(labels->categories[i], category) != 0)
-            continue;
-        memmove(matrix->vectors + kept * (size_t)matrix->dim,
-                matrix->vectors + i * (size_t)matrix->dim, row_bytes);
-        matrix->photo_ids[kept] = matrix->photo_ids[i];
-        matrix->paths[kept] = matrix->paths[i];
-        labels->categories[kept] = labels->categories[i];
-        labels->confidences[kept] = labels->confidences[i];
-        kept++;
-    }
-    if (kept == 0)
-        return no_such_category(matrix, labels, category, err);
-    matrix->count = kept;
-    return OK;
 }

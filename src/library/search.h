@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Searching the library: phrases and example pictures, weighted, wanted or unwanted, against every
- * vector; floors and the single-closest fallback of search/query.h.
+ * From what somebody looks for to vectors: phrases and example pictures, weighted, wanted or
+ * unwanted, become one query. What is found with it is find.h's.
  */
 #ifndef FOVEA_LIBRARY_SEARCH_H
 #define FOVEA_LIBRARY_SEARCH_H
 
 #include "base/status.h"
 #include "clip/model.h"
-#include "kern/kernels.h"
-#include "search/scan.h"
-#include "store/store.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum search_part_kind { SEARCH_TEXT, SEARCH_IMAGE };
@@ -40,8 +36,10 @@ MUST_USE enum status search_encode(struct session *, const struct model *,
                                    const struct search_part *, size_t count, float *query,
                                    struct err *err);
 
-/* Keeps only the rows whose current label is `category`; ERR_NOT_FOUND if there are none. */
-MUST_USE enum status search_filter_category(struct store_matrix *, const struct store_labels *,
-                                            const char *category, struct err *err);
+/* Each part by itself, as find_request.unwanted wants them: vectors: [count, D], floors: [count].
+ */
+MUST_USE enum status search_encode_each(struct session *, const struct model *,
+                                        const struct search_part *, size_t count, float *vectors,
+                                        float *floors, struct err *err);
 
 #endif

@@ -34,7 +34,7 @@ struct dir {
     size_t place;                     /* the nearest one at or above it that this walk has met */
     dev_t device;                     /* of the folder above */
     const char *only;                 /* NULL: all of it; else one photograph, which is a root */
-    bool is_root;
+    bool is_root, shallow;
 };
 #define NO_PLACE SIZE_MAX
 
@@ -81,6 +81,11 @@ static int64_t mtime_ns(const struct stat *st)
     return (int64_t)((uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec);
 }
 
+bool walk_same_stat(const struct found_file *file, const struct stat *st)
+{
+    return (int64_t)st->st_size == file->size_bytes && mtime_ns(st) == file->mtime_ns;
+}
+
 /* --- rules --------------------------------------------------------------------------------- */
 
 static enum status add_rules(struct walker *w, const struct ignore_rules **chain, const char *base,
@@ -118,19 +123,21 @@ static enum status read_rules(struct walker *w, struct dir *dir, bool *hidden)
     return status;
 }
 
-static void note_excluded(struct walker *w, const struct dir *dir)
-{
-    if (dir->place != NO_PLACE)
-        w->list.out->places[dir->place].excluded = true;
-}
-
 static bool is_excluded(struct walker *w, const struct dir *dir, const char *path, bool is_dir)
 {
     if (!ignore_rules_exclude(dir->given, path, is_dir) &&
         !ignore_rules_exclude(dir->rules, path, is_dir))
         return false;
-    note_excluded(w, dir);
+    if (dir->place != NO_PLACE)
+        w->list.out->places[dir->place].excluded = true;
     return true;
+}
+
+static enum status leave_out(struct walker *w, const struct dir *dir, char *path)
+{
+    if (dir->place != NO_PLACE)
+        w->list.out->places[dir->place].excluded = true;
+    return walk_add_left_out(&w->list, path);
 }
 
 /* --- entries ------------------------------------------------------------------------------- */
@@ -184,7 +191,8 @@ static enum status add_sidecar(struct walker *w, int dir_fd, const struct dir *d
     struct stat st;
     if (fstatat(dir_fd, sidecar, &st, 0) != 0)
         return unseen(w, path, errno);
-    if (!S_ISREG(st.st_mode) || is_excluded(w, dir, path, false))
+    /* One without a byte says nothing: it has yet to be written. */
+    if (!S_ISREG(st.st_mode) || st.st_size == 0 || is_excluded(w, dir, path, false))
         return OK;
     file->sidecar = path;
     file->sidecar_size_bytes = (int64_t)st.st_size;
@@ -218,7 +226,9 @@ static enum status visit_dir(struct walker *w, const struct dir *dir, const char
     below.path = walk_text(&w->list, dir->path, name);
     if (!below.path)
         return no_path(w);
-    return is_excluded(w, dir, below.path, true) ? OK : push_dir(w, &below);
+    if (is_excluded(w, dir, below.path, true))
+        return leave_out(w, dir, below.path);
+    return dir->shallow ? OK : push_dir(w, &below);
 }
 
 static enum status visit_entry(struct walker *w, int dir_fd, const struct dir *dir,
@@ -329,10 +339,8 @@ static enum status list_open_dir(struct walker *w, DIR *stream, struct dir *dir,
     enum status status = dir->only ? OK : note_place(w, dir, device);
     if (status == OK)
         status = read_names(w, stream, dir);
-    if (status == OK && w->nomedia && !dir->only) {
-        note_excluded(w, dir);
-        return OK;
-    }
+    if (status == OK && w->nomedia && !dir->only)
+        return leave_out(w, dir, dir->path);
     bool hidden = false;
     if (status == OK && w->ignore_file && !dir->only)
         status = read_rules(w, dir, &hidden);
@@ -392,53 +400,54 @@ static enum status push_photo(struct walker *w, const char *root)
     return dir.only ? push_dir(w, &dir) : no_path(w);
 }
 
-/* From a root down to `scope`: the rules on the way, and whether a whole walk would come there at
- * all (no rule leaves it out, no link leads to it). */
-static enum status descend(struct walker *w, struct dir *dir, const char *scope, bool *there)
+/* One step down from dir->path towards `scope`; *there says whether a whole walk would come there:
+ * no rule leaves it out, and no link leads to it. */
+static enum status step_down(struct walker *w, struct dir *dir, const char *scope, bool *there)
 {
+    struct stat st;
+    bool hidden;
     *there = false;
-    while (strcmp(dir->path, scope) != 0) {
-        struct stat st;
-        bool hidden;
-        char *nomedia = walk_text(&w->list, dir->path, NOMEDIA_NAME);
-        char *below = walk_text(&w->list, scope, NULL);
-        if (!nomedia || !below)
-            return no_path(w);
-        if (lstat(nomedia, &st) == 0 || stat(dir->path, &st) != 0)
-            return OK;
-        dir->device = st.st_dev;
-        enum status status = read_rules(w, dir, &hidden);
-        if (status != OK || hidden)
-            return status;
-        size_t length = strlen(dir->path);
-        length += scope[length] == '/';
-        below[length + strcspn(scope + length, "/")] = '\0';
-        if (lstat(below, &st) != 0 || !S_ISDIR(st.st_mode) || path_basename(below)[0] == '.' ||
-            is_excluded(w, dir, below, true))
-            return OK;
-        dir->path = below;
-    }
-    *there = true;
+    char *nomedia = walk_text(&w->list, dir->path, NOMEDIA_NAME);
+    char *below = walk_text(&w->list, scope, NULL);
+    if (!nomedia || !below)
+        return no_path(w);
+    if (lstat(nomedia, &st) == 0)
+        return leave_out(w, dir, dir->path);
+    if (stat(dir->path, &st) != 0)
+        return OK;
+    dir->device = st.st_dev;
+    enum status status = read_rules(w, dir, &hidden);
+    if (status != OK || hidden)
+        return status;
+    size_t length = strlen(dir->path);
+    length += scope[length] == '/';
+    below[length + strcspn(scope + length, "/")] = '\0';
+    if (is_excluded(w, dir, below, true))
+        return leave_out(w, dir, below);
+    *there = lstat(below, &st) == 0 && S_ISDIR(st.st_mode) && path_basename(below)[0] != '.';
+    dir->path = below;
     return OK;
 }
 
-static enum status push_scope(struct walker *w, const struct dir *root, const char *scope)
+static enum status push_scope(struct walker *w, const struct dir *root,
+                              const struct walk_scope *scope)
 {
     struct dir dir = *root;
-    bool there;
-    enum status status = descend(w, &dir, scope, &there);
+    bool there = true;
+    enum status status = OK;
+    while (status == OK && there && strcmp(dir.path, scope->path) != 0)
+        status = step_down(w, &dir, scope->path, &there);
     dir.is_root = dir.path == root->path;
+    dir.shallow = !scope->deep;
     return status == OK && there ? push_dir(w, &dir) : status;
 }
 
 static enum status push_scopes(struct walker *w, const struct dir *root)
 {
     enum status status = OK;
-    for (size_t i = 0; status == OK && i < w->options->scope_count; i++) {
-        const char *scope = w->options->scopes[i];
-        if (path_is_under(scope, root->path))
-            status = push_scope(w, root, scope);
-    }
+    for (size_t i = 0; status == OK && i < w->options->scope_count; i++)
+        if (path_is_under(w->options->scopes[i].path, root->path))
+            status = push_scope(w, root, &w->options->scopes[i]);
     return status;
 }
 
@@ -458,11 +467,6 @@ static enum status push_root(struct walker *w, char *root)
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
-
-static int compare_files(const void *a, const void *b)
-{
-    return strcmp(((const struct found_file *)a)->path, ((const struct found_file *)b)->path);
-}
 
 static void walker_free(struct walker *w)
 {
@@ -488,9 +492,9 @@ enum status walk_run(struct walk *out, const struct walk_options *options, struc
         status = list_dir(&w, &dir);
     }
     walker_free(&w);
-    if (status == OK && out->file_count > 1)
-        qsort(out->files, out->file_count, sizeof *out->files, compare_files);
-    if (status != OK)
+    if (status == OK)
+        walk_settle(out);
+    else
         walk_free(out);
     return status;
 }

@@ -49,6 +49,12 @@ struct walk_place {
     bool excluded; /* a rule left something out below it: it may be empty because of that */
 };
 
+/* A part of a root: a folder (resolved), with the folders below it or without. */
+struct walk_scope {
+    const char *path;
+    bool deep;
+};
+
 struct walk {
     char **roots; /* [root_count], resolved, none inside another */
     size_t root_count;
@@ -56,8 +62,10 @@ struct walk {
     size_t missing_count;
     struct found_file *files; /* [file_count], sorted bytewise by path */
     size_t file_count;
-    struct unread_path *unread; /* [unread_count] */
+    struct unread_path *unread; /* [unread_count], sorted bytewise by path */
     size_t unread_count;
+    char **left_out; /* [left_out_count], sorted bytewise: folders that a rule leaves out */
+    size_t left_out_count;
     struct walk_place *places; /* [place_count] */
     size_t place_count;
     struct walk_block *blocks; /* the bytes of the paths */
@@ -71,9 +79,9 @@ struct walk_options {
     size_t exclude_count;
     /* List missing roots in walk.missing instead of refusing them. */
     bool missing_ok;
-    /* If there are any, look only at these folders (resolved, below the roots, none inside another)
-     * and what is below them. One that is not there has nothing below it. */
-    const char *const *scopes; /* [scope_count] */
+    /* If there are any, only these are looked at, of the roots that are folders. None may be inside
+     * a deep one. One that is not there has nothing in it. */
+    const struct walk_scope *scopes; /* [scope_count] */
     size_t scope_count;
     /* Called with each folder before its names are read; NULL: nobody. */
     void (*on_dir)(void *context, const char *path);
@@ -90,10 +98,17 @@ void walk_free(struct walk *);
 /* What walk_run() would refuse the roots for, without walking. */
 MUST_USE enum status walk_check_roots(const struct walk_options *, struct err *err);
 
-/* Whether a path is among the unread or below one of them. */
+/* Whether a path is among the unread, or the folders left out, or below one of them. */
 bool walk_is_unread(const struct walk *, const char *path);
+bool walk_is_left_out(const struct walk *, const char *path);
+/* The file of this path, or NULL. */
+struct found_file *walk_find(const struct walk *, const char *path);
 /* The files below `dir` (not `dir` itself, if that is one): files[*first .. *end). */
 void walk_range(const struct walk *, const char *dir, size_t *first, size_t *end);
+
+struct stat;
+/* Whether a file still has the size and mtime with which it was found. */
+bool walk_same_stat(const struct found_file *, const struct stat *);
 
 /* True if `path` is `dir` or below it. */
 bool path_is_under(const char *path, const char *dir);

@@ -96,6 +96,16 @@ enum status walk_add_place(struct walk_list *list, const struct walk_place *plac
     return status;
 }
 
+enum status walk_add_left_out(struct walk_list *list, char *path)
+{
+    struct walk *out = list->out;
+    enum status status = walk_grow((void **)&out->left_out, &list->left_out_capacity,
+                                   out->left_out_count, sizeof *out->left_out, list->err);
+    if (status == OK)
+        out->left_out[out->left_out_count++] = path;
+    return status;
+}
+
 enum status walk_add_missing(struct walk_list *list, const char *root)
 {
     struct walk *out = list->out;
@@ -255,12 +265,66 @@ enum status walk_check_roots(const struct walk_options *options, struct err *err
 
 /* --- questions ----------------------------------------------------------------------------- */
 
+/* Each of these structs begins with its path, so one comparison sorts and finds them all. */
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int compare_key(const void *key, const void *item)
+{
+    return strcmp(key, *(char *const *)item);
+}
+
+static void *find_path(const void *items, size_t count, size_t item_size, const char *path)
+{
+    return count == 0 ? NULL : bsearch(path, items, count, item_size, compare_key);
+}
+
+static void sort_paths(void *items, size_t count, size_t item_size)
+{
+    if (count > 1)
+        qsort(items, count, item_size, compare_paths);
+}
+
+void walk_settle(struct walk *walk)
+{
+    sort_paths(walk->files, walk->file_count, sizeof *walk->files);
+    sort_paths(walk->unread, walk->unread_count, sizeof *walk->unread);
+    sort_paths(walk->left_out, walk->left_out_count, sizeof *walk->left_out);
+}
+
+/* Whether the path or one of the folders above it is among the items. */
+static bool find_above(const void *items, size_t count, size_t item_size, const char *path)
+{
+    if (count == 0)
+        return false;
+    if (find_path(items, count, item_size, path) || find_path(items, count, item_size, "/"))
+        return true;
+    bool found = false;
+    char *above = strdup(path);
+    for (char *slash; above && !found && (slash = strrchr(above, '/')) && slash > above;) {
+        *slash = '\0';
+        found = find_path(items, count, item_size, above) != NULL;
+    }
+    found |= !above; /* without memory: nothing that may be there is taken for gone */
+    free(above);
+    return found;
+}
+
 bool walk_is_unread(const struct walk *walk, const char *path)
 {
-    for (size_t i = 0; i < walk->unread_count; i++)
-        if (path_is_under(path, walk->unread[i].path))
-            return true;
-    return false;
+    return find_above(walk->unread, walk->unread_count, sizeof *walk->unread, path);
+}
+
+bool walk_is_left_out(const struct walk *walk, const char *path)
+{
+    return find_above(walk->left_out, walk->left_out_count, sizeof *walk->left_out, path);
+}
+
+struct found_file *walk_find(const struct walk *walk, const char *path)
+{
+    return find_path(walk->files, walk->file_count, sizeof *walk->files, path);
 }
 
 /* Where a file stands in relation to what is `dir` or below it: -1 before, 0 in it, 1 behind. The
@@ -310,5 +374,6 @@ void walk_free(struct walk *walk)
     free(walk->files);
     free(walk->unread);
     free(walk->places);
+    free(walk->left_out);
     *walk = (struct walk){0};
 }

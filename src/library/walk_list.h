@@ -12,7 +12,8 @@
 
 struct walk_list {
     struct walk *out;
-    size_t root_capacity, missing_capacity, file_capacity, unread_capacity, place_capacity;
+    size_t root_capacity, missing_capacity, file_capacity, unread_capacity, place_capacity,
+        left_out_capacity;
     struct err *err;
 };
 
@@ -26,6 +27,7 @@ char *walk_text(struct walk_list *, const char *dir, const char *name);
 /* Strings of walk_text(). `file` and `place` are copied. */
 MUST_USE enum status walk_add_file(struct walk_list *, const struct found_file *file);
 MUST_USE enum status walk_add_place(struct walk_list *, const struct walk_place *place);
+MUST_USE enum status walk_add_left_out(struct walk_list *, char *path);
 MUST_USE enum status walk_add_missing(struct walk_list *, const char *root);
 /* path: copied. what: "read the folder". */
 MUST_USE enum status walk_add_unread(struct walk_list *, const char *path, const char *what,
@@ -33,6 +35,9 @@ MUST_USE enum status walk_add_unread(struct walk_list *, const char *path, const
 MUST_USE enum status walk_add_unread_because(struct walk_list *, const char *path,
                                              const char *reason);
 MUST_USE enum status walk_add_busy(struct walk_list *, const char *path);
+
+/* Sorts what was found. */
+void walk_settle(struct walk *);
 
 /* Resolves the roots and drops those that lie in another. */
 MUST_USE enum status walk_resolve_roots(struct walk_list *, const struct walk_options *);

@@ -82,6 +82,16 @@ void meta_read(struct photo_meta *out, struct meta_hints *hints, const void *con
     meta_read_blocks(out, hints, &blocks);
 }
 
+void meta_read_hints(struct meta_hints *hints, const void *content, size_t size)
+{
+    struct meta_blocks blocks;
+    struct meta_part exif;
+    meta_find_blocks(&blocks, content, size);
+    meta_part_clear(&exif);
+    meta_exif_read(&exif, &blocks);
+    *hints = exif.hints;
+}
+
 enum status meta_read_sidecar(struct photo_meta *out, const void *bytes, size_t size,
                               struct err *err)
 {

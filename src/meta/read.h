@@ -34,7 +34,12 @@ struct meta_blocks {
     struct meta_bytes iptc; /* IIM records */
 };
 
-enum meta_colour { META_COLOUR_UNKNOWN, META_COLOUR_SRGB, META_COLOUR_ADOBE_RGB };
+enum meta_colour {
+    META_COLOUR_UNKNOWN,
+    META_COLOUR_SRGB,
+    META_COLOUR_ADOBE_RGB,
+    META_COLOUR_PROPHOTO,
+};
 
 /* What the pixels' decoder wants to know. */
 struct meta_hints {
@@ -50,6 +55,9 @@ void meta_read_blocks(struct photo_meta *out, struct meta_hints *hints, const st
 
 /* Both. hints may be NULL. */
 void meta_read(struct photo_meta *out, struct meta_hints *hints, const void *content, size_t size);
+
+/* The hints alone. */
+void meta_read_hints(struct meta_hints *, const void *content, size_t size);
 
 /* An .xmp file. ERR_FORMAT: not XML, or no XMP in it; ERR_LIMIT. The text does not name the file.
  * Of dates only those of the taking count: a sidecar wins over what the picture says. */

@@ -37,8 +37,8 @@ struct bytes_matrix {
     float most_length; /* the largest |v| of a finite row */
 };
 
-/* vectors: [count, dim] float16. The same bytes at any number of threads (0: all cores). Takes
- * about as long as reading the vectors four times. */
+/* vectors: [count, dim] float16. The same bytes at any number of threads (0: all cores). Takes some
+ * ten times as long as a scan. */
 MUST_USE enum status bytes_matrix_make(struct bytes_matrix **out, const struct kernels *,
                                        const uint16_t *vectors, size_t count, int dim, int threads,
                                        struct err *err);

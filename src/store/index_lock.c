@@ -131,3 +131,21 @@ void index_lock_close(struct index_lock *lock)
     close(lock->fd);
     free(lock);
 }
+
+/* Asked with a shared lock, and only where a process has written its pid: one that has just made
+ * the file and is about to lock it is not disturbed. */
+bool index_lock_is_held(const char *library)
+{
+    size_t size = strlen(library) + sizeof ".lock";
+    char *path = malloc(size);
+    if (!path)
+        return false;
+    snprintf(path, size, "%s.lock", library);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    free(path);
+    if (fd < 0)
+        return false;
+    bool held = read_pid(fd) != 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd); /* gives the lock back, if it was got */
+    return held;
+}

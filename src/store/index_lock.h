@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
 struct index_lock;
 
 /* library: the library's own path, symbolic links resolved. doing: "indexing", for the message.
@@ -17,5 +19,7 @@ struct index_lock;
 MUST_USE enum status index_lock_open(struct index_lock **out, const char *library,
                                      const char *doing, struct err *err);
 void index_lock_close(struct index_lock *); /* NULL-safe */
+/* Whether a process holds it just now. */
+bool index_lock_is_held(const char *library);
 
 #endif

@@ -8,6 +8,7 @@
  *       └──< labels >── categories >── label_sets >── models
  *
  *     decisions                       about two contents, by hash: names no photo
+ *     places                          the folders that index runs look at
  *     library                         one row: revision, active model, the last model's id
  *
  * Metadata lies in the same columns twice: in photos what is embedded, in sidecars what lay beside
@@ -184,6 +185,12 @@ static const char *const steps[] = {
     "  position INTEGER NOT NULL CHECK (position >= 0),"
     "  bytes BLOB NOT NULL,"
     "  PRIMARY KEY (artifact_id, position)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE places (" /* where index runs looked */
+    "  path BLOB NOT NULL CHECK (length(path) > 0),"
+    "  kind INTEGER NOT NULL CHECK (kind IN (1, 2))," /* enum store_place_kind */
+    "  PRIMARY KEY (path, kind)"
     ") STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE library ("

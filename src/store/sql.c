@@ -215,10 +215,11 @@ enum status sql_fail(sqlite3 *db, const char *library, int rc, struct err *err)
                        library);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(err, ERR_FORMAT,
-                       "the library %s is damaged (%s): put a copy in its place, or move it away "
-                       "and index again",
-                       library, sqlite3_errmsg(db));
+        return err_set(
+            err, ERR_FORMAT,
+            "the library %s is damaged (%s): \"fovea doctor --repair\" saves what can be "
+            "read, or put a backup in its place",
+            library, sqlite3_errmsg(db));
     case SQLITE_CONSTRAINT:
         return err_set(err, ERR_ARGUMENT, "the library %s refuses what is to be stored: %s",
                        library, sqlite3_errmsg(db));
@@ -237,8 +238,9 @@ enum status sql_fail(sqlite3 *db, const char *library, int rc, struct err *err)
 
 enum status sql_damaged(const struct sqlite_store *s, const char *what, struct err *err)
 {
-    return err_set(err, ERR_FORMAT,
-                   "the library %s is damaged (%s): put a copy in its place, or move it away and "
-                   "index again",
-                   s->path, what);
+    return err_set(
+        err, ERR_FORMAT,
+        "the library %s is damaged (%s): \"fovea doctor --repair\" saves what can be read, "
+        "or put a backup in its place",
+        s->path, what);
 }

@@ -53,6 +53,11 @@ enum sql_slot {
     SQL_FILE_PUT,
     SQL_FILE_FORGET,
     SQL_FILE_RANGE,
+    SQL_FILE_KNOWN,
+    SQL_FILE_KNOWN_BELOW,
+    SQL_PLACE_LIST,
+    SQL_PLACE_DROP,
+    SQL_PLACE_ADD,
     SQL_FILE_ALL,
     SQL_FILE_FACTS,
     SQL_FAILURES,
@@ -164,6 +169,7 @@ enum status sqlite_open(struct store **, const char *path, enum store_mode, stru
 void sqlite_close(struct store *);
 enum status sqlite_index_lock(struct store *, struct err *);
 void sqlite_index_unlock(struct store *);
+bool sqlite_is_indexing(struct store *);
 enum status sqlite_read_begin(struct store *, struct err *);
 void sqlite_read_end(struct store *);
 
@@ -177,6 +183,12 @@ MUST_USE enum status sqlite_model_dim(struct sqlite_store *, int64_t model_id, i
 enum status sqlite_model_active(struct store *, int64_t *, struct err *);
 enum status sqlite_model_set_active(struct store *, int64_t model_id, struct err *);
 enum status sqlite_model_remove(struct store *, int64_t model_id, struct err *);
+
+/* sqlite_known.c */
+enum status sqlite_known_visit(struct store *, int64_t model_id, const char *root,
+                               store_known_visitor *, void *context, struct err *);
+enum status sqlite_places(struct store *, struct store_place **, size_t *, struct err *);
+enum status sqlite_places_replace(struct store *, const struct store_place *, size_t, struct err *);
 
 /* sqlite_matrix.c */
 enum status sqlite_matrix_load(struct store *, int64_t model_id, const struct store_matrix *old,

@@ -316,6 +316,11 @@ void sqlite_index_unlock(struct store *store)
     s->index_lock = NULL;
 }
 
+bool sqlite_is_indexing(struct store *store)
+{
+    return index_lock_is_held(sqlite3_db_filename(((struct sqlite_store *)store)->db, "main"));
+}
+
 enum status sqlite_read_begin(struct store *store, struct err *err)
 {
     struct sqlite_store *s = sqlite_store(store);
@@ -339,6 +344,7 @@ const struct store_ops sqlite_store_ops = {
     .close = sqlite_close,
     .index_lock = sqlite_index_lock,
     .index_unlock = sqlite_index_unlock,
+    .is_indexing = sqlite_is_indexing,
     .read_begin = sqlite_read_begin,
     .read_end = sqlite_read_end,
     .revision = sqlite_revision,
@@ -362,6 +368,9 @@ const struct store_ops sqlite_store_ops = {
     .photo_find = sqlite_photo_find,
     .photo_find_hash = sqlite_photo_find_hash,
     .photo_ids = sqlite_photo_ids,
+    .known_visit = sqlite_known_visit,
+    .places = sqlite_places,
+    .places_replace = sqlite_places_replace,
     .labels_replace = sqlite_labels_replace,
     .labels_load = sqlite_labels_load,
     .label_sets = sqlite_label_sets,

@@ -7,17 +7,24 @@
  */
 #include "store/store_ops.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err)
+static enum status require_file(const char *path, struct err *err)
 {
-    *out = NULL;
     if (!*path)
         return err_set(err, ERR_ARGUMENT, "the library's path is empty");
     if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
         return err_set(err, ERR_UNSUPPORTED,
                        "this fovea was built without PostgreSQL: give the path of a library file");
-    return sqlite_store_ops.open(out, path, mode, err);
+    return OK;
+}
+
+enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err)
+{
+    *out = NULL;
+    enum status status = require_file(path, err);
+    return status == OK ? sqlite_store_ops.open(out, path, mode, err) : status;
 }
 
 void store_close(struct store *store)
@@ -45,6 +52,11 @@ void store_index_unlock(struct store *store)
 {
     if (store)
         store->ops->index_unlock(store);
+}
+
+bool store_is_indexing(struct store *store)
+{
+    return store->ops->is_indexing(store);
 }
 
 enum status store_read_begin(struct store *store, struct err *err)
@@ -96,4 +108,30 @@ enum status store_backup(struct store *store, const char *path, struct err *err)
 const char *store_kept_copy(const struct store *store)
 {
     return store->ops->kept_copy(store);
+}
+
+/* --- health ------------------------------------------------------------------------------- */
+
+enum status store_check(const char *path, struct store_health *out, struct err *err)
+{
+    *out = (struct store_health){0};
+    enum status status = require_file(path, err);
+    return status == OK ? sqlite_check(path, out, err) : status;
+}
+
+enum status store_repair(const char *path, struct store_repair *out, struct err *err)
+{
+    *out = (struct store_repair){0};
+    enum status status = require_file(path, err);
+    if (status == OK)
+        status = sqlite_repair(path, out, err);
+    if (status != OK)
+        store_repair_free(out);
+    return status;
+}
+
+void store_repair_free(struct store_repair *repair)
+{
+    free(repair->kept);
+    repair->kept = NULL;
 }

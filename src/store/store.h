@@ -2,7 +2,7 @@
  *
  * A library: the verbs in which the rest of fovea speaks to wherever it is kept. Today that is one
  * SQLite file; the struct of function pointers behind it (store_ops.h) is private to the room. The
- * verbs are in five headers by topic, all of which this one includes.
+ * verbs are in six headers by topic, all of which this one includes.
  *
  * The nouns:
  *   photo      content, identified by its hash; the same bytes in two places are one photo
@@ -32,6 +32,7 @@
 #ifndef FOVEA_STORE_STORE_H
 #define FOVEA_STORE_STORE_H
 
+#include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
 #include "store/store_photos.h"
@@ -50,6 +51,8 @@ void store_close(struct store *); /* NULL-safe */
  * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid. */
 MUST_USE enum status store_index_lock(struct store *, struct err *err);
 void store_index_unlock(struct store *);
+/* Whether some process holds it just now. */
+bool store_is_indexing(struct store *);
 
 /* Between the two, every verb that reads sees the library as it is at the first of them, whatever
  * others commit; verbs that write are refused (ERR_ARGUMENT). Not nested. */

@@ -16,6 +16,7 @@ struct store_ops {
     void (*close)(struct store *);
     enum status (*index_lock)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
+    bool (*is_indexing)(struct store *);
     enum status (*read_begin)(struct store *, struct err *);
     void (*read_end)(struct store *);
     enum status (*revision)(struct store *, int64_t *, struct err *);
@@ -58,6 +59,13 @@ struct store_ops {
                                    struct err *);
     enum status (*photo_ids)(struct store *, int64_t **, size_t *count, struct err *);
 
+    /* store_known.h; root: as for paths_under */
+    enum status (*known_visit)(struct store *, int64_t model_id, const char *root,
+                               store_known_visitor *, void *context, struct err *);
+    enum status (*places)(struct store *, struct store_place **, size_t *count, struct err *);
+    enum status (*places_replace)(struct store *, const struct store_place *, size_t count,
+                                  struct err *);
+
     /* store_labels.h */
     /* positions[i]: the index of labels[i].category in the set, -1 for none of these */
     enum status (*labels_replace)(struct store *, int64_t model_id, const struct store_set *,
@@ -88,6 +96,10 @@ struct store {
 };
 
 extern const struct store_ops sqlite_store_ops;
+
+/* sqlite_repair.c: a library that may be too damaged to be opened */
+MUST_USE enum status sqlite_check(const char *path, struct store_health *, struct err *);
+MUST_USE enum status sqlite_repair(const char *path, struct store_repair *, struct err *);
 
 /* store.c: ERR_ARGUMENT on a store that must not be written to now. */
 MUST_USE enum status store_require_write(const struct store *, struct err *err);

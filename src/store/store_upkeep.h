@@ -42,4 +42,38 @@ MUST_USE enum status store_backup(struct store *, const char *path, struct err *
  * else NULL. Lives as long as the store. */
 const char *store_kept_copy(const struct store *);
 
+/* "SQLite 3.40.1" */
+const char *store_library_version(void);
+
+/* --- health ------------------------------------------------------------------------------- */
+
+struct store_health {
+    int64_t problems; /* 0: sound */
+    char first[256];  /* the first of them */
+    int schema_version;
+};
+/* Looks through the whole library at `path`, which need not be one that can be opened. */
+MUST_USE enum status store_check(const char *path, struct store_health *out, struct err *err);
+
+enum store_kept {
+    STORE_KEPT_PHOTOS,
+    STORE_KEPT_FILES,
+    STORE_KEPT_VECTORS,
+    STORE_KEPT_LABELS,
+    STORE_KEPT_DECISIONS,
+    STORE_KEPT_OTHER, /* models, sets, sidecars, artifacts */
+    STORE_KEPT_KINDS,
+};
+
+struct store_repair {
+    bool needed; /* false: the library is sound, and was left as it is */
+    char *kept;  /* path of the damaged file */
+    int64_t saved[STORE_KEPT_KINDS];
+    int64_t lost[STORE_KEPT_KINDS]; /* as far as can be told: rows whose key is known */
+};
+/* Makes a damaged library anew from what can be read of it; the damaged file is kept beside it.
+ * ERR_BUSY while another process works on it; ERR_FORMAT if nothing can be read. */
+MUST_USE enum status store_repair(const char *path, struct store_repair *out, struct err *err);
+void store_repair_free(struct store_repair *);
+
 #endif

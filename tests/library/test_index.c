@@ -15,7 +15,9 @@
 #include "clip/synth.h"
 #include "image/image.h"
 #include "library/index.h"
+#include "kern/kernels.h"
 #include "library/search.h"
+#include "search/scan.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,6 @@
  * that may include vips.h.)
  */
 #include "base/file.h"
-#include "image/icc.h"
 #include "image/image.h"
 
 #include <setjmp.h>
@@ -15,7 +14,6 @@
 
 #include "../image_room.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,191 +196,10 @@ static void test_orientations(void **state)
         }
 }
 
-/* ---- colour ---- */
-
-static void set_profile(VipsImage *im, const void *profile, size_t size)
-{
-    vips_image_set_blob_copy(im, VIPS_META_ICC_NAME, profile, size);
-}
-
-static struct image decode_with_profile(const uint8_t *pixels, int n, int bands,
-                                        const void *profile, size_t size)
-{
-    VipsImage *im = from_pixels(pixels, n, 1, bands);
-    if (bands == 4)
-        im->Type = VIPS_INTERPRETATION_CMYK;
-    set_profile(im, profile, size);
-    struct content c = save(im, ".tif");
-    struct image image = decode_ok(c.data, c.size);
-    g_free(c.data);
-    return image;
-}
-
-static void put_be32(uint8_t *p, double v)
-{
-    uint32_t u = (uint32_t)(int32_t)lround(v);
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(u >> (24 - 8 * i));
-}
-
-/* An RGB profile with these primaries (D50, rows X Y Z) and curves: a gamma, or sRGB's own if 0. */
-static size_t make_profile(uint8_t p[512], const double primaries[3][3], double gamma)
-{
-    static const char *const names[] = {"rXYZ", "gXYZ", "bXYZ", "wtpt", "rTRC", "gTRC", "bTRC"};
-    static const double white[3] = {0.9642, 1.0, 0.8249};
-    static const double srgb[5] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
-    size_t curves = 132 + 7 * 12, at = curves + 32;
-    memset(p, 0, 512);
-    put_be32(p + 8, 0x02400000);
-    memcpy(p + 12, "mntrRGB XYZ ", 12);
-    memcpy(p + 36, "acsp", 4);
-    for (int i = 0; i < 3; i++)
-        put_be32(p + 68 + 4 * i, white[i] * 65536);
-    put_be32(p + 128, 7);
-    memcpy(p + curves, "para", 4);
-    p[curves + 9] = gamma > 0 ? 0 : 3;
-    for (int i = 0; i < 5; i++)
-        put_be32(p + curves + 12 + 4 * i, (gamma > 0 ? (i ? 0 : gamma) : srgb[i]) * 65536);
-    for (int i = 0; i < 7; i++) {
-        uint8_t *entry = p + 132 + 12 * i;
-        memcpy(entry, names[i], 4);
-        put_be32(entry + 4, i < 4 ? (double)at : (double)curves);
-        put_be32(entry + 8, i < 4 ? 20 : 32);
-        if (i >= 4)
-            continue;
-        memcpy(p + at, "XYZ ", 4);
-        for (int k = 0; k < 3; k++)
-            put_be32(p + at + 8 + 4 * k, (i < 3 ? primaries[i][k] : white[k]) * 65536);
-        at += 20;
-    }
-    put_be32(p, (double)at);
-    return at;
-}
-
-static const double srgb_primaries[3][3] = {
-    {0.4361, 0.2225, 0.0139}, {0.3851, 0.7169, 0.0971}, {0.1431, 0.0606, 0.7141}};
-static const double p3_primaries[3][3] = {
-    {0.5151, 0.2412, -0.0011}, {0.2919, 0.6922, 0.0419}, {0.1572, 0.0666, 0.7841}};
+/* ---- depths ---- */
 
 static const uint8_t colours[6 * 3] = {255, 255, 255, 0,  0,  0,   128, 128, 128,
                                        200, 100, 50,  40, 90, 200, 10,  240, 60};
-
-static void test_profiles_that_change_nothing(void **state)
-{
-    uint8_t profile[512];
-    size_t size = make_profile(profile, srgb_primaries, 0);
-    assert_true(icc_read(profile, size).srgb);
-    struct image image = decode_with_profile(colours, 6, 3, profile, size);
-    assert_memory_equal(image.pixels, colours, sizeof colours);
-    image_free(&image);
-
-    VipsBlob *built_in;
-    assert_int_equal(vips_profile_load("srgb", &built_in, NULL), 0);
-    size_t length;
-    const void *data = vips_blob_get(built_in, &length);
-    assert_true(icc_read(data, length).srgb);
-    vips_area_unref(VIPS_AREA(built_in));
-
-    /* Damaged ones are ignored: cut at every length, and noise. */
-    size = make_profile(profile, p3_primaries, 0);
-    for (size_t cut = 1; cut < size - 40; cut += 7) {
-        image = decode_with_profile(colours, 6, 3, profile, cut);
-        assert_int_equal(image.width, 6);
-        image_free(&image);
-    }
-    image = decode_with_profile(colours, 6, 3, colours, sizeof colours);
-    assert_memory_equal(image.pixels, colours, sizeof colours);
-    image_free(&image);
-    /* One for another kind of picture. */
-    static const uint8_t grays[4] = {0, 80, 160, 255};
-    image = decode_with_profile(grays, 4, 1, profile, size);
-    for (int i = 0; i < 12; i++)
-        assert_int_equal(image.pixels[i], grays[i / 3]);
-    image_free(&image);
-}
-
-static double to_linear(double v)
-{
-    return v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4);
-}
-
-static double from_linear(double v)
-{
-    v = v < 0 ? 0 : v > 1 ? 1 : v;
-    return v <= 0.0031308 ? 12.92 * v : 1.055 * pow(v, 1 / 2.4) - 0.055;
-}
-
-/* Against the matrices, worked out here: P3 → XYZ by the primaries, XYZ → sRGB by Cramer's rule. */
-static void expected_srgb(uint8_t out[3], const uint8_t in[3], const double from[3][3])
-{
-    double xyz[3] = {0}, m[3][3];
-    for (int c = 0; c < 3; c++)
-        for (int k = 0; k < 3; k++) {
-            xyz[k] += to_linear(in[c] / 255.0) * from[c][k];
-            m[k][c] = srgb_primaries[c][k];
-        }
-#define DET(a)                                                                                     \
-    (a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) -                                           \
-     a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +                                           \
-     a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]))
-    for (int c = 0; c < 3; c++) {
-        double replaced[3][3];
-        memcpy(replaced, m, sizeof m);
-        for (int k = 0; k < 3; k++)
-            replaced[k][c] = xyz[k];
-        out[c] = (uint8_t)lround(255 * from_linear(DET(replaced) / DET(m)));
-    }
-}
-
-static void test_profiles_that_are_applied(void **state)
-{
-    uint8_t profile[512];
-    size_t size = make_profile(profile, p3_primaries, 0);
-    assert_int_equal(icc_read(profile, size).channels, 3);
-    assert_false(icc_read(profile, size).srgb);
-    struct image image = decode_with_profile(colours, 6, 3, profile, size);
-    for (int i = 0; i < 6; i++) {
-        uint8_t expected[3];
-        expected_srgb(expected, colours + 3 * i, p3_primaries);
-        for (int c = 0; c < 3; c++)
-            assert_true(abs(image.pixels[3 * i + c] - expected[c]) <= 2);
-    }
-    image_free(&image);
-
-    /* sRGB's primaries with another curve: mid-grey of gamma 1.0 is much lighter in sRGB. */
-    size = make_profile(profile, srgb_primaries, 1.0);
-    assert_false(icc_read(profile, size).srgb);
-    image = decode_with_profile(colours, 6, 3, profile, size);
-    assert_true(abs(image.pixels[6] - 188) <= 2);
-    image_free(&image);
-    size = make_profile(profile, srgb_primaries, 2.2);
-    assert_false(icc_read(profile, size).srgb);
-}
-
-static void test_cmyk(void **state)
-{
-    static const uint8_t ink[3 * 4] = {0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 51};
-    static const uint8_t by_formula[9] = {255, 255, 255, 0, 0, 0, 0, 204, 204};
-    VipsImage *im = from_pixels(ink, 3, 1, 4);
-    im->Type = VIPS_INTERPRETATION_CMYK;
-    struct content c = save(im, ".tif");
-    struct image image = decode_ok(c.data, c.size);
-    assert_memory_equal(image.pixels, by_formula, 9);
-    assert_null(image.alpha);
-    assert_memory_equal(image.zero, "\xff\xff\xff", 3);
-    image_free(&image);
-    g_free(c.data);
-
-    VipsBlob *profile;
-    size_t size;
-    assert_int_equal(vips_profile_load("cmyk", &profile, NULL), 0);
-    const void *data = vips_blob_get(profile, &size);
-    image = decode_with_profile(ink, 3, 4, data, size);
-    assert_true(image.pixels[0] > 250 && image.pixels[3] < 60);
-    assert_true(image.pixels[7] > 60 && image.pixels[7] < 190); /* real cyan ink is darker */
-    image_free(&image);
-    vips_area_unref(VIPS_AREA(profile));
-}
 
 static void test_depths_and_alpha(void **state)
 {
@@ -578,9 +395,6 @@ int main(void)
         cmocka_unit_test(test_bytes_behind),
         cmocka_unit_test(test_size_limit),
         cmocka_unit_test(test_orientations),
-        cmocka_unit_test(test_profiles_that_change_nothing),
-        cmocka_unit_test(test_profiles_that_are_applied),
-        cmocka_unit_test(test_cmyk),
         cmocka_unit_test(test_depths_and_alpha),
         cmocka_unit_test(test_bmp),
         cmocka_unit_test(test_errors_do_not_mix),

@@ -240,8 +240,8 @@ static struct place_report place_all(struct store_matrix *matrix, const char *di
     const struct categories categories = {.count = 1, .items = items};
     struct place_report report;
     struct err err;
-    assert_int_equal(
-        place_by_category(&c, matrix, &categories, in_scratch(dir), how, &report, &err), OK);
+    const struct place_to to = {in_scratch(dir), how};
+    assert_int_equal(place_by_category(&c, matrix, &categories, NULL, &to, &report, &err), OK);
     return report;
 }
 
@@ -279,6 +279,40 @@ static void test_place(void **state)
         free(paths[i]);
 }
 
+/* Categories whose folders would be one get two; several categories, several copies; rows that are
+ * left out stay out. */
+static void test_place_several(void **state)
+{
+    char *paths[] = {write_photo("s/1.bmp", "first", 1000), write_photo("s/2.bmp", "other", 1000)};
+    const struct store_matrix matrix = {.count = 2, .paths = paths};
+    struct verdict verdicts[2] = {{.category = 0}, {.category = 1}};
+    size_t also_start[] = {0, 2, 2};
+    int also[] = {1, 2};
+    const struct classification c = {
+        .count = 2, .verdicts = verdicts, .also = also, .also_start = also_start};
+    struct category items[] = {
+        {.name = (char *)"a/b"}, {.name = (char *)"A_b"}, {.name = (char *)NONE_OF_THESE}};
+    const struct categories categories = {.count = 3, .items = items};
+    const struct place_to to = {in_scratch("several"), PLACE_LINK};
+    struct place_report report;
+    struct row_set rows;
+    struct err err;
+    assert_int_equal(row_set_open(&rows, 2, true, &err), OK);
+    row_set_remove(&rows, 1);
+    assert_int_equal(place_by_category(&c, &matrix, &categories, &rows, &to, &report, &err), OK);
+    assert_int_equal(report.placed, 3);
+    assert_content("several/a_b/1.bmp", "first");
+    assert_content("several/A_b (2)/1.bmp", "first");
+    assert_content("several/" NONE_OF_THESE "/1.bmp", "first");
+    const struct place_to again = {in_scratch("several"), PLACE_LINK};
+    assert_int_equal(place_by_category(&c, &matrix, &categories, NULL, &again, &report, &err), OK);
+    assert_int_equal(report.already_there, 3);
+    assert_int_equal(report.placed, 1);
+    row_set_close(&rows);
+    for (size_t i = 0; i < 2; i++)
+        free(paths[i]);
+}
+
 /* --- hashes -------------------------------------------------------------------------------- */
 
 static void test_hash_set(void **state)
@@ -312,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_weights_in_queries),
         cmocka_unit_test(test_default_floors),
         cmocka_unit_test_setup_teardown(test_place, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(test_place_several, make_scratch, remove_scratch),
         cmocka_unit_test(test_hash_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,8 @@ static void put_entry(const char *entry)
     }
 }
 
-static void walk_scratch(struct walk *walk, const char *const *exclude, const char *scope)
+static void walk_scratch(struct walk *walk, const char *const *exclude, const char *scope,
+                         bool deep)
 {
     struct err err = {0};
     const char *roots[] = {scratch};
@@ -79,7 +80,7 @@ static void walk_scratch(struct walk *walk, const char *const *exclude, const ch
     while (exclude && exclude[options.exclude_count])
         options.exclude_count++;
     char scope_path[512];
-    const char *scopes[] = {scope_path};
+    const struct walk_scope scopes[] = {{scope_path, deep}};
     if (scope) {
         snprintf(scope_path, sizeof scope_path, "%s%s%s", scratch, *scope ? "/" : "", scope);
         options.scopes = scopes;
@@ -166,7 +167,7 @@ static void check_tree(const struct tree_case *c)
     struct walk walk;
     for (size_t i = 0; i < LIST_MAX && c->entries[i]; i++)
         put_entry(c->entries[i]);
-    walk_scratch(&walk, c->exclude, NULL);
+    walk_scratch(&walk, c->exclude, NULL, false);
     size_t count = 0;
     for (; count < LIST_MAX && c->found[count]; count++) {
         char wanted[512], sidecar[512] = "";
@@ -210,10 +211,10 @@ static void test_scopes(void **state)
 {
     static const struct {
         const char *scope;
-        size_t found;
-    } cases[] = {{"", 4},         {"a", 3},       {"a/b", 2},     {"a/c", 0},
-                 {"a/hidden", 0}, {"nowhere", 0}, {"a/1.jpg", 0}, {"l", 0},
-                 {"a/b/d", 1},    {"n/m", 0},     {"a/.x", 0}};
+        size_t found, shallow;
+    } cases[] = {{"", 4, 1},         {"a", 3, 1},       {"a/b", 2, 1},     {"a/c", 0, 0},
+                 {"a/hidden", 0, 0}, {"nowhere", 0, 0}, {"a/1.jpg", 0, 0}, {"l", 0, 0},
+                 {"a/b/d", 1, 1},    {"n/m", 0, 0},     {"a/.x", 0, 0}};
     static const char *const entries[] = {".foveaignore=hidden\n2.png\n",
                                           "a/1.jpg",
                                           "a/b/2.jpg",
@@ -230,11 +231,14 @@ static void test_scopes(void **state)
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
         put_entry(entries[i]);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct walk walk;
-        walk_scratch(&walk, NULL, cases[i].scope);
-        if (walk.file_count != cases[i].found)
-            fail_msg("%s: %zu files, not %zu", cases[i].scope, walk.file_count, cases[i].found);
-        walk_free(&walk);
+        for (int deep = 0; deep < 2; deep++) {
+            struct walk walk;
+            size_t wanted = deep ? cases[i].found : cases[i].shallow;
+            walk_scratch(&walk, NULL, cases[i].scope, deep);
+            if (walk.file_count != wanted)
+                fail_msg("%s: %zu files, not %zu", cases[i].scope, walk.file_count, wanted);
+            walk_free(&walk);
+        }
     }
 }
 
@@ -244,7 +248,7 @@ static void test_unreadable_rules_hide_their_folder(void **state)
     put_entry("a/2.jpg");
     put_entry("a/.foveaignore/");
     struct walk walk;
-    walk_scratch(&walk, NULL, NULL);
+    walk_scratch(&walk, NULL, NULL, false);
     assert_int_equal(walk.file_count, 1);
     assert_int_equal(walk.unread_count, 1);
     assert_string_equal(walk.unread[0].path, in_scratch("a"));
