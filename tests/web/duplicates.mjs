@@ -3,6 +3,8 @@
 // The review of duplicates. The demonstration has copies, smaller versions and bursts.
 import { api, check, openPage, same, until } from './harness.mjs';
 
+export const needs = 'duplicates';
+
 export const tests = {
   'groups, what to keep and why, not a duplicate, undo': async ({ browser, server }) => {
     const { page, go, close } = await openPage(browser, {

@@ -105,7 +105,7 @@ export const tests = {
 
   'asks for the token': async ({ browser, fovea, library, scratch }) => {
     const file = join(scratch, 'token');
-    writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
+    writeFileSync(file, 'correct-horse-battery\n', { mode: 0o600 });
     const own = new Server(fovea, library, await freePort(), [
       '--model',
       'demo',
@@ -125,7 +125,7 @@ export const tests = {
       await page.keyboard.press('Enter');
       await page.getByText('That is not the token.').waitFor();
       same(await page.locator('.tile').count(), 0, 'nothing is seen before');
-      await field.fill('correct horse battery');
+      await field.fill('correct-horse-battery');
       await page.keyboard.press('Enter');
       await tilesShown(page);
       await until(

@@ -25,6 +25,7 @@ export class Live {
   private readonly madeWatchers: ((event: MadeEvent) => void)[] = [];
   private events: EventSource | null = null;
   private attempt = 0;
+  private readonly waiting: ((status: Status) => void)[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   watch(watcher: (state: LiveState, before: LiveState) => void): void {
@@ -33,6 +34,12 @@ export class Live {
 
   watchMade(watcher: (event: MadeEvent) => void): void {
     this.madeWatchers.push(watcher);
+  }
+
+  // The status, as soon as there is one.
+  whenKnown(): Promise<Status> {
+    const { status } = this.state;
+    return status ? Promise.resolve(status) : new Promise((resolve) => this.waiting.push(resolve));
   }
 
   // Also what the token dialog calls when the token was right.
@@ -94,6 +101,7 @@ export class Live {
   private set(state: LiveState): void {
     const before = this.state;
     this.state = state;
+    if (state.status) for (const resolve of this.waiting.splice(0)) resolve(state.status);
     for (const watcher of this.watchers) watcher(state, before);
   }
 }

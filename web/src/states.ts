@@ -46,6 +46,9 @@ export function notice(what: Notice): HTMLElement {
   );
 }
 
+export const notBuilt = (what: string): HTMLElement =>
+  notice({ icon: 'info', title: `This fovea was built without ${what}` });
+
 export function failure(error: unknown, retry: () => void): HTMLElement {
   const text = error instanceof Error ? error.message : String(error);
   return notice({

@@ -18,7 +18,7 @@ import * as format from '../format';
 import { icon } from '../icons';
 import { Latest } from '../latest';
 import type { Route } from '../route';
-import { failure, notice } from '../states';
+import { failure, notBuilt, notice } from '../states';
 import { toast } from '../toast';
 
 const tiers: Record<Tier, { name: string; says: string }> = {
@@ -132,6 +132,11 @@ export class DuplicatesView implements View {
     if (offset === 0)
       replace(this.list, h('p', { class: 'waiting', role: 'status' }, 'Comparing …'));
     try {
+      const { features } = await this.app.live.whenKnown();
+      if (!features.includes('duplicates')) {
+        replace(this.list, notBuilt('the search for duplicates'));
+        return;
+      }
       const result = await this.latest.run((signal) =>
         getDuplicates({ tier: this.tier, limit: PAGE, offset }, signal),
       );

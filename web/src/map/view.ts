@@ -9,7 +9,7 @@ import { h, replace } from '../dom';
 import * as format from '../format';
 import { debounce, Latest } from '../latest';
 import type { Route } from '../route';
-import { failure, notice } from '../states';
+import { failure, notBuilt, notice } from '../states';
 import { toast } from '../toast';
 import { asJson, asPaths, coordinates, save } from './export';
 import { Labels, type Label } from './labels';
@@ -295,6 +295,12 @@ export class MapView implements View {
       replace(this.cover, h('p', { class: 'waiting', role: 'status' }, 'Fetching the map …'));
     this.cover.hidden = this.data !== null && !force;
     try {
+      const { features } = await this.app.live.whenKnown();
+      if (!features.includes('map')) {
+        this.cover.hidden = false;
+        replace(this.cover, notBuilt('the map'));
+        return;
+      }
       const answer = await this.latest.run((signal) => getMap(this.method, signal));
       if (!answer) return;
       if (isMaking(answer.value)) {

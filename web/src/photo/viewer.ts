@@ -27,7 +27,7 @@ export class Viewer {
   private photo: Photo | null = null;
   private readonly latest = new Latest();
   private readonly image = h('img', { class: 'viewer-image', alt: '', draggable: 'false' });
-  private readonly stage = h('div', { class: 'viewer-stage' }, this.image);
+  private readonly stage = h('div', { class: 'viewer-stage', tabindex: '-1' }, this.image);
   private readonly panel = h('aside', {
     class: 'viewer-panel',
     'aria-label': 'About this photograph',
@@ -82,6 +82,7 @@ export class Viewer {
     this.source = source;
     const photo = source.photos().find((item) => item.photo.id === id)?.photo ?? null;
     if (!this.dialog.open) this.dialog.showModal();
+    this.stage.focus();
     if (photo) this.paint(photo);
     await this.load(id);
   }
@@ -149,6 +150,8 @@ export class Viewer {
       at < 0 ? '' : `${format.count(at + 1)} of ${format.count(list.length)}`;
     this.previous.disabled = at <= 0;
     this.next.disabled = at < 0 || at >= list.length - 1;
+    // A button that is switched off drops the focus, and with it the keys.
+    if (!this.dialog.contains(document.activeElement)) this.stage.focus();
     for (const neighbour of [list[at + 1], list[at - 1]])
       if (at >= 0 && neighbour) new Image().src = thumbnail(neighbour.photo, 1024);
   }
