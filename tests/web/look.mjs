@@ -141,7 +141,7 @@ export const tests = {
     await page.keyboard.press('/');
     same(await page.evaluate(() => document.activeElement.type), 'search', '/ leads to the search');
     const hidden = [];
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 4; i++) {
       await page.keyboard.press('Tab');
       const stop = await page.evaluate(() => {
         const { activeElement } = document;
