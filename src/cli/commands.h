@@ -14,10 +14,14 @@
     X(search)                                                                                      \
     X(similar)                                                                                     \
     X(duplicates)                                                                                  \
+    X(groups)                                                                                      \
+    X(map)                                                                                         \
     X(serve)                                                                                       \
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(export)                                                                                      \
+    X(import)                                                                                      \
     X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \

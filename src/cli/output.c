@@ -6,6 +6,8 @@
  */
 #include "cli/output.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -90,6 +92,23 @@ enum status output_json(json_t *value, struct err *err)
     if (!output_ok())
         return output_finish(err);
     return failed ? err_set(err, ERR_MEMORY, "not enough memory to print the results") : OK;
+}
+
+enum status output_json_file(json_t *value, const char *path, struct err *err)
+{
+    if (strcmp(path, "-") == 0)
+        return output_json(value, err);
+    char *text =
+        value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS))
+              : NULL;
+    json_decref(value);
+    if (!text)
+        return err_set(err, ERR_MEMORY, "%s: not enough memory for the results", path);
+    size_t size = strlen(text);
+    text[size++] = '\n'; /* in the place of the NUL */
+    enum status status = file_write(path, text, size, err);
+    free(text);
+    return status;
 }
 
 json_t *output_json_string(const char *bytes)

@@ -34,6 +34,8 @@ MUST_USE enum status output_finish(struct err *err);
 /* Writes one value and a newline, and gives up the caller's reference. NULL (a builder ran out of
  * memory) is ERR_MEMORY. Objects keep the order in which their keys were set. */
 MUST_USE enum status output_json(json_t *value, struct err *err);
+/* The same bytes into a file, atomically; "-" is stdout. */
+MUST_USE enum status output_json_file(json_t *value, const char *path, struct err *err);
 
 /* A JSON string of any bytes; what is not UTF-8 becomes U+FFFD. NULL gives JSON null. */
 json_t *output_json_string(const char *bytes);
