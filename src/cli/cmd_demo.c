@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * fovea demo: a sample library, made, indexed, classified and searched, with what ships with the
- * program. The steps are those of the other commands, each shown as it would be typed.
+ * program, and then shown in the browser. The steps are those of the other commands, each shown as
+ * it would be typed.
  */
 #include "cli/commands.h"
+#include "cli/demo_serve.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -13,6 +15,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "hub/shipped.h"
 #include "image/image.h"
 #include "kern/kernels.h"
@@ -21,6 +24,7 @@
 #include "library/index.h"
 #include "library/painted.h"
 #include "library/search.h"
+#include "library/thumbs.h"
 #include "library/tree.h"
 #include "search/query.h"
 
@@ -39,8 +43,12 @@ struct demo_args {
     int pictures, side, threads;
     uint64_t seed;
     double mixed, repeated;
+    int show; /* of show_choices */
     bool keep, only_pictures, json;
 };
+
+enum show { SHOW_AUTO, SHOW_YES, SHOW_NO };
+static const char *const show_choices[] = {"auto", "yes", "no", NULL};
 
 static const struct option options[] = {
     {.name = "pictures",
@@ -66,6 +74,13 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct demo_args, only_pictures),
      .help = "make the pictures and stop there"},
+    {.name = "serve",
+     .kind = OPTION_CHOICE,
+     .argument = "WHEN",
+     .offset = offsetof(struct demo_args, show),
+     .choices = show_choices,
+     .fallback = "auto",
+     .help = "show the library in the browser at the end, until Ctrl-C; auto: on a terminal"},
     {.name = "seed",
      .kind = OPTION_SEED,
      .argument = "N",
@@ -127,7 +142,7 @@ static void on_interrupt(int number)
 /* One demonstration, opened in this order and closed in the other. */
 struct work {
     const struct demo_args *args;
-    struct str dir, pictures, library; /* paths */
+    struct str dir, pictures, library, thumbnails; /* paths */
     bool temporary;
     json_t *answer; /* with --json: everything that else is printed as it comes; or NULL */
     struct progress *progress;
@@ -170,7 +185,9 @@ static enum status choose_dir(struct work *work, struct err *err)
         return status;
     path_join(&work->pictures, str_text(&work->dir), "pictures");
     path_join(&work->library, str_text(&work->dir), "library.db");
-    return str_ok(&work->dir) && str_ok(&work->pictures) && str_ok(&work->library)
+    path_join(&work->thumbnails, str_text(&work->dir), "thumbnails");
+    return str_ok(&work->dir) && str_ok(&work->pictures) && str_ok(&work->library) &&
+                   str_ok(&work->thumbnails)
                ? OK
                : err_set(err, ERR_ARGUMENT, "the folder's name is too long");
 }
@@ -245,15 +262,21 @@ static void on_event(void *context, const struct index_event *event)
 static enum status index_pictures(struct work *work, struct err *err)
 {
     const char *root = str_text(&work->pictures);
+    struct thumbs *thumbs = NULL; /* in the folder: the user's cache keeps nothing of this */
+    enum status status = thumbs_open(&thumbs, str_text(&work->thumbnails), 0, err);
+    if (status != OK)
+        return status;
     const struct index_options how = {.roots = &root,
                                       .root_count = 1,
                                       .threads = work->args->threads,
+                                      .thumbs = thumbs,
                                       .cancel = &cancelled,
                                       .on_event = on_event,
                                       .context = work};
     struct index_report report;
-    enum status status = index_run(work->store, work->model, &how, &report, err);
+    status = index_run(work->store, work->model, &how, &report, err);
     end_progress(work);
+    thumbs_close(thumbs);
     if (status == OK && report.cancelled)
         status = err_set(err, ERR_CANCELLED, "stopped after %zu photographs", report.embedded);
     if (status != OK)
@@ -412,6 +435,15 @@ static enum status search_all(struct work *work, struct err *err)
     return status;
 }
 
+static bool shows(const struct work *work)
+{
+    const struct demo_args *args = work->args;
+    if (args->only_pictures)
+        return false;
+    return args->show == SHOW_AUTO ? !args->json && terminal_is_interactive(STDOUT_FILENO)
+                                   : args->show == SHOW_YES;
+}
+
 static void print_end(const struct work *work)
 {
     output_text("\nThe model knows the little world of these painted pictures and nothing else. "
@@ -419,8 +451,9 @@ static void print_end(const struct work *work)
                 "need a real model: `fovea pull ViT-H-14/dfn5b` fetches one, `fovea index "
                 "~/Pictures` uses it.\n");
     if (work->temporary && !work->args->keep) {
-        output_text("The folder is removed now; `fovea demo --out DIR` keeps it, to be searched "
-                    "further.\n");
+        output_format("The folder is removed %s; `fovea demo --out DIR` keeps it, to be searched "
+                      "further.\n",
+                      shows(work) ? "at the end" : "now");
         return;
     }
     output_format("\nTo go on:\n  export FOVEA_LIBRARY=%s\n"
@@ -467,16 +500,22 @@ static void close_work(struct work *work)
     store_close(work->store);
     session_close(work->session);
     model_close(work->model);
+    json_decref(work->answer);
+}
+
+static void free_paths(struct work *work)
+{
     str_free(&work->dir);
     str_free(&work->pictures);
     str_free(&work->library);
+    str_free(&work->thumbnails);
 }
 
 /* The files are closed by now. What cannot be removed is left, with a word. */
-static void remove_temporary(const struct work *work, const char *dir)
+static void remove_temporary(const struct work *work)
 {
     struct err err = {0};
-    if (work->temporary && !work->args->keep && tree_remove(dir, &err) != OK)
+    if (work->temporary && !work->args->keep && tree_remove(str_text(&work->dir), &err) != OK)
         report_warning("%s", err.text);
 }
 
@@ -485,7 +524,8 @@ static enum status run(const void *arguments, struct err *err)
     struct work work = {.args = arguments,
                         .dir = str_new(4096),
                         .pictures = str_new(4096),
-                        .library = str_new(4096)};
+                        .library = str_new(4096),
+                        .thumbnails = str_new(4096)};
     if (work.args->json && !(work.answer = json_object()))
         return err_no_memory(err, "the answer", 0);
     enum status status = choose_dir(&work, err);
@@ -499,24 +539,26 @@ static enum status run(const void *arguments, struct err *err)
     }
     if (status == OK && work.answer)
         status = output_json(json_incref(work.answer), err);
-    json_decref(work.answer);
-    char *dir = strdup(str_text(&work.dir));
-    close_work(&work);
-    if (dir)
-        remove_temporary(&work, dir);
-    free(dir);
+    bool show = status == OK && shows(&work);
+    if (show)
+        say_command(&work, "fovea serve --library %s --open", str_text(&work.library));
+    close_work(&work); /* the server opens what it needs itself */
+    if (show)
+        status = demo_serve(str_text(&work.library), str_text(&work.thumbnails), err);
+    remove_temporary(&work);
+    free_paths(&work);
     return status;
 }
 
 const struct command command_demo = {
     .name = "demo",
     .summary = "try everything on a sample library, offline",
-    .about = "Paints a library of sample pictures, indexes it with a small model that comes with "
-             "the program, "
-             "classifies and searches it. Needs no network and no model.\n\n"
-             "The pictures are made from a seed and come with captions (captions.jsonl). The model "
-             "was trained "
-             "on such pictures alone: it knows nothing of real photographs.",
+    .about =
+        "Paints a library of sample pictures, indexes it with a small model that comes with the "
+        "program, classifies and searches it, and on a terminal shows it in the browser until "
+        "Ctrl-C. Needs no network and no model.\n\n"
+        "The pictures are made from a seed and come with captions (captions.jsonl). The model was "
+        "trained on such pictures alone: it knows nothing of real photographs.",
     .options = options,
     .examples = examples,
     .args_size = sizeof(struct demo_args),

@@ -148,6 +148,10 @@ static void show_page(const char *address)
     opener = "open";
 #endif
     char *const words[] = {(char *)opener, (char *)address, NULL};
+#ifdef __linux__
+    if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY"))
+        return; /* its own search for a browser would end in a page of complaints */
+#endif
     pid_t pid;
     if (posix_spawnp(&pid, opener, NULL, NULL, words, environ) != 0)
         report_warning("cannot show the page (no %s); open %s", opener, address);

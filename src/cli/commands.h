@@ -20,6 +20,8 @@
     X(status)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(export)                                                                                      \
+    X(import)                                                                                      \
     X(doctor)                                                                                      \
     X(models)                                                                                      \
     X(pull)                                                                                        \

@@ -236,8 +236,8 @@ enum status sqlite_labels_load(struct store *, int64_t model_id, const char *set
                                const struct store_matrix *, struct store_labels *, struct err *);
 
 /* sqlite_decisions.c */
-enum status sqlite_decision_put(struct store *, const struct photo_hash *,
-                                const struct photo_hash *, enum decision, struct err *);
+enum status sqlite_decisions_put(struct store *, const struct store_decision *, size_t,
+                                 struct err *);
 enum status sqlite_decisions(struct store *, struct store_decision **, size_t *, struct err *);
 
 /* sqlite_backup.c */

@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status write_decision(struct sqlite_store *s, const struct photo_hash *a,
-                                  const struct photo_hash *b, enum decision decision,
+static enum status write_decision(struct sqlite_store *s, const struct store_decision *d,
                                   struct err *err)
 {
     struct sql q;
-    if (decision == DECISION_NONE)
+    if (d->decision == DECISION_NONE)
         q = sql_start(s, SQL_DECISION_DROP,
                       "DELETE FROM decisions WHERE hash_a = ? AND hash_b = ?");
     else
@@ -22,23 +21,25 @@ static enum status write_decision(struct sqlite_store *s, const struct photo_has
                       " VALUES (?, ?, ?, ?)"
                       " ON CONFLICT DO UPDATE SET decision = excluded.decision,"
                       "  made_at = excluded.made_at");
-    sql_blob(&q, a->bytes, sizeof a->bytes);
-    sql_blob(&q, b->bytes, sizeof b->bytes);
-    if (decision != DECISION_NONE) {
-        sql_int(&q, decision);
-        sql_int(&q, clock_unix());
+    sql_blob(&q, d->a.bytes, sizeof d->a.bytes);
+    sql_blob(&q, d->b.bytes, sizeof d->b.bytes);
+    if (d->decision != DECISION_NONE) {
+        sql_int(&q, d->decision);
+        sql_int(&q, d->made_at ? d->made_at : clock_unix());
     }
     return sql_run(&q, err);
 }
 
-enum status sqlite_decision_put(struct store *store, const struct photo_hash *a,
-                                const struct photo_hash *b, enum decision decision, struct err *err)
+enum status sqlite_decisions_put(struct store *store, const struct store_decision *decisions,
+                                 size_t count, struct err *err)
 {
     struct sqlite_store *s = sqlite_store(store);
     enum status status = sql_begin_write(s, err);
     if (status != OK)
         return status;
-    return sql_finish(s, write_decision(s, a, b, decision, err), err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = write_decision(s, &decisions[i], err);
+    return sql_finish(s, status, err);
 }
 
 static enum status append_decision(struct store_decision **decisions, size_t *count,

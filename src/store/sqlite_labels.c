@@ -35,7 +35,7 @@ static enum status put_set(struct sqlite_store *s, int64_t model_id, const struc
     sql_int(&q, model_id);
     sql_text(&q, set->name);
     sql_text(&q, set->json);
-    sql_int(&q, clock_unix());
+    sql_int(&q, set->made_at ? set->made_at : clock_unix());
     enum status status = sql_run(&q, err);
     *set_id = sqlite3_last_insert_rowid(s->db);
     for (size_t i = 0; status == OK && i < set->category_count; i++) {

@@ -159,18 +159,35 @@ enum status store_labels_drop(struct store *store, int64_t model_id, const char 
 
 /* --- decisions ---------------------------------------------------------------------------- */
 
+enum status store_decisions_put(struct store *store, const struct store_decision *decisions,
+                                size_t count, struct err *err)
+{
+    enum status status = store_require_write(store, err);
+    if (status != OK || count == 0)
+        return status;
+    struct store_decision *ordered = malloc(count * sizeof *ordered);
+    if (!ordered)
+        return err_no_memory(err, "decisions", count * sizeof *ordered);
+    for (size_t i = 0; status == OK && i < count; i++) {
+        struct store_decision *d = &ordered[i];
+        *d = decisions[i];
+        int order = memcmp(d->a.bytes, d->b.bytes, sizeof d->a.bytes);
+        if (order == 0)
+            status = err_set(err, ERR_ARGUMENT, "a decision is about two photos, not about one");
+        if (order > 0)
+            *d = (struct store_decision){decisions[i].b, decisions[i].a, d->decision, d->made_at};
+    }
+    if (status == OK)
+        status = store->ops->decisions_put(store, ordered, count, err);
+    free(ordered);
+    return status;
+}
+
 enum status store_decision_put(struct store *store, const struct photo_hash *a,
                                const struct photo_hash *b, enum decision decision, struct err *err)
 {
-    enum status status = store_require_write(store, err);
-    if (status != OK)
-        return status;
-    int order = memcmp(a->bytes, b->bytes, sizeof a->bytes);
-    if (order == 0)
-        return err_set(err, ERR_ARGUMENT, "a decision is about two photos, not about one");
-    if (order > 0)
-        return store->ops->decision_put(store, b, a, decision, err);
-    return store->ops->decision_put(store, a, b, decision, err);
+    const struct store_decision one = {*a, *b, decision, 0};
+    return store_decisions_put(store, &one, 1, err);
 }
 
 enum status store_decisions(struct store *store, struct store_decision **decisions, size_t *count,

@@ -38,6 +38,7 @@ struct store_set {
     const char *json;
     const char *const *categories; /* [category_count] */
     size_t category_count;
+    int64_t made_at; /* seconds since 1970, UTC; 0: now */
 };
 
 /* Replaces the set of this name with its labels. Labels of photos that another process has removed
@@ -107,6 +108,9 @@ struct store_decision {
 /* In either order; ERR_ARGUMENT if both are the same. */
 MUST_USE enum status store_decision_put(struct store *, const struct photo_hash *a,
                                         const struct photo_hash *b, enum decision, struct err *err);
+/* Several in one transaction, with their times (0: now). */
+MUST_USE enum status store_decisions_put(struct store *, const struct store_decision *,
+                                         size_t count, struct err *err);
 /* All of them, ascending by a and b; freed with free(). */
 MUST_USE enum status store_decisions(struct store *, struct store_decision **decisions,
                                      size_t *count, struct err *err);

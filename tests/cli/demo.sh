@@ -85,4 +85,21 @@ FOVEA_DATA="$scratch/none" run demo --pictures 2 --side 64
 expect_code 1
 expect_one_line "FOVEA_DATA"
 
+# Shown until it is told to stop; then nothing stays.
+TMPDIR="$scratch/temporary" "$fovea" demo --pictures 2 --side 64 --serve yes >out 2>err </dev/null &
+shown=$!
+tries=0
+while ! grep -q 'http://127.0.0.1:' out && [ $tries -lt 300 ] && kill -0 $shown 2>/dev/null; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+last="demo --serve yes"
+expect_in out "$ fovea serve --library $scratch/temporary/"
+expect_in out "http://127.0.0.1:"
+kill -TERM $shown
+wait $shown
+code=$?
+expect_code 0
+[ -z "$(ls temporary)" ] || fail "the temporary folder is still there after it was shown"
+
 finish

@@ -133,7 +133,7 @@ static void label(const char *set, const char *const names[2], bool other)
             .also_count = p->also != NULL,
         };
     }
-    const struct store_set made = {set, "{}", names, 2};
+    const struct store_set made = {set, "{}", names, 2, 0};
     require(store_labels_replace(fx.store, fx.model_id, &made, labels, count, &err));
 }
 

@@ -110,7 +110,7 @@ static struct store_label label_of(int64_t photo_id, const char *category, doubl
                                 .probabilities = probabilities};
 }
 
-static const struct store_set three = {STORE_SET_DEFAULT, "{}", names, 3};
+static const struct store_set three = {STORE_SET_DEFAULT, "{}", names, 3, 0};
 
 static void assert_labels(struct store *store, int64_t model, const char *const *categories,
                           const double *confidences, size_t count)
@@ -163,7 +163,7 @@ static void test_labels(void **state)
     labels[3] = label_of(m.photo_ids[2], names[0], (double)NAN);
     assert_fails(store_labels_replace(f->store, f->model, &three, labels, 4, &err), ERR_ARGUMENT,
                  "not a number");
-    const struct store_set empty = {STORE_SET_DEFAULT, "{}", names, 0};
+    const struct store_set empty = {STORE_SET_DEFAULT, "{}", names, 0, 0};
     assert_fails(store_labels_replace(f->store, f->model, &empty, NULL, 0, &err), ERR_ARGUMENT,
                  "categories");
     assert_int_equal(store_labels_replace(f->store, 99, &three, labels, 1, &err), ERR_NOT_FOUND);
@@ -171,7 +171,7 @@ static void test_labels(void **state)
 
     /* A new classification leaves nothing of the old one. */
     const char *only = "Only";
-    const struct store_set one = {STORE_SET_DEFAULT, "[]", &only, 1};
+    const struct store_set one = {STORE_SET_DEFAULT, "[]", &only, 1, 0};
     labels[0] = label_of(m.photo_ids[1], "Only", 1);
     assert_ok(store_labels_replace(f->store, f->model, &one, labels, 1, &err));
     assert_labels(f->store, f->model, (const char *[]){NULL, "Only", NULL, NULL},

@@ -124,7 +124,7 @@ static void test_second_handle_reads(void **state)
     struct store_result b = result_of("/p/b.jpg", 2, v);
     char *path = (char *)"/p/a.jpg";
     const char *name = "c";
-    const struct store_set set = {STORE_SET_DEFAULT, "{}", &name, 1};
+    const struct store_set set = {STORE_SET_DEFAULT, "{}", &name, 1, 0};
     assert_fails(store_put_results(reader, id, &b, 1, &err), ERR_ARGUMENT, "reading");
     assert_fails(store_forget_paths(reader, &path, 1, &err), ERR_ARGUMENT, "reading");
     assert_fails(store_labels_replace(reader, id, &set, NULL, 0, &err), ERR_ARGUMENT, "reading");

@@ -9,8 +9,8 @@
 
 static const char *const animals[] = {"cat", "dog", "none", "bird"};
 static const char *const weather[] = {"sun", "rain"};
-static const struct store_set set_animals = {"animals", "{\"a\": 1}", animals, 4};
-static const struct store_set set_weather = {"weather", "{}", weather, 2};
+static const struct store_set set_animals = {"animals", "{\"a\": 1}", animals, 4, 0};
+static const struct store_set set_weather = {"weather", "{}", weather, 2, 0};
 static const float probabilities[4] = {0.5f, 0.25f, 0.125f, 0.125f};
 
 static struct store_label label_of(int64_t photo_id, const char *category, const int *also,

@@ -63,7 +63,7 @@ static void test_removed_model(void **state)
     void *bytes;
     size_t size;
     const char *category = "c";
-    const struct store_set set = {"set", "{}", &category, 1};
+    const struct store_set set = {"set", "{}", &category, 1, 0};
     int64_t other = add_model(f->store, "other"), photo;
     put(f->store, f->model, result_of("/p/a", 1, v));
     put(f->store, other, result_of("/p/a", 1, v));
@@ -202,7 +202,7 @@ static void test_revision(void **state)
     int64_t before, photo;
     struct store *reader;
     const char *category = "c";
-    const struct store_set set = {"set", "{}", &category, 1};
+    const struct store_set set = {"set", "{}", &category, 1, 0};
     struct photo_hash a = content_hash(1), b = content_hash(2);
     char *path = (char *)"/p/a";
     assert_ok(store_open(&reader, f->location, STORE_READ, &err));

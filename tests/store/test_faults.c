@@ -174,7 +174,7 @@ static enum status step_labels(struct store *store, int i, struct err *err)
     for (size_t j = 0; j < m.count; j++)
         labels[j] =
             (struct store_label){m.photo_ids[j], names[j % 2], 1, 1, false, probabilities, NULL, 0};
-    const struct store_set set = {"set", "{}", names, 2};
+    const struct store_set set = {"set", "{}", names, 2, 0};
     status = store_labels_replace(store, 1, &set, labels, m.count, err);
     store_matrix_free(&m);
     return status;

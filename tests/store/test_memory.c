@@ -121,7 +121,7 @@ static enum status write_all(struct store *store, struct err *err)
         status = store_matrix_load(store, model, &m, err);
     if (status == OK) {
         static const int second = 1;
-        const struct store_set set = {STORE_SET_DEFAULT, "{}", names, 2};
+        const struct store_set set = {STORE_SET_DEFAULT, "{}", names, 2, 0};
         struct store_label labels[] = {
             {m.photo_ids[0], "one", 1, 1, false, probabilities, &second, 1},
             {m.photo_ids[1], NULL, 0, 0, true, probabilities, NULL, 0}};
