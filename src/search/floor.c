@@ -42,14 +42,14 @@ struct histogram {
 
 static size_t bin_of(float score)
 {
-    float at = (score + 1) * (BINS / 2);
+    float at = (score + 1) * 0.5f * BINS;
     return !(at > 0) ? 0 : at < BINS - 1 ? (size_t)at : BINS - 1; /* NaN: the least */
 }
 
 /* The least score of a bin. */
 static double bin_edge(size_t bin)
 {
-    return (double)bin / (BINS / 2) - 1;
+    return 2.0 * (double)bin / BINS - 1;
 }
 
 /* The bin of the score that `rank` others are below. */

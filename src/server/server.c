@@ -167,9 +167,10 @@ static enum status open_parts(struct server *server, struct err *err)
 enum status server_open(struct server **out, const struct server_options *options, struct err *err)
 {
     struct beat *self = calloc(1, sizeof *self);
-    struct server *server = *out = self ? &self->server : NULL;
-    if (!server)
+    *out = NULL;
+    if (!self)
         return err_no_memory(err, "the server", sizeof *self);
+    struct server *server = *out = &self->server;
     server->options = *options;
     server->model = options->model;
     server->info = model_info(options->model);
