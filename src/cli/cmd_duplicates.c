@@ -111,11 +111,12 @@ static const struct example examples[] = {
 
 static enum status find_photo(struct store *store, const char *given, int64_t *id, struct err *err)
 {
-    char *path = realpath(given, NULL);
-    struct err as_given;
-    enum status status = store_photo_find(store, path ? path : given, id, err);
-    if (status == ERR_NOT_FOUND && path)
-        status = store_photo_find(store, given, id, &as_given);
+    char *path = realpath(given, NULL); /* NULL: the file is not there any more */
+    enum status status = path || *given == '/'
+                             ? store_photo_find(store, path ? path : given, id, err)
+                             : ERR_NOT_FOUND;
+    if (status == ERR_NOT_FOUND && path && *given == '/') /* by way of a link */
+        status = store_photo_find(store, given, id, err);
     free(path);
     return status == ERR_NOT_FOUND
                ? err_set(err, ERR_NOT_FOUND,

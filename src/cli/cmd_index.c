@@ -11,7 +11,7 @@
 #include "base/progress.h"
 #include "hub/cache.h"
 #include "image/image.h"
-#include "library/index.h"
+#include "library/index_watch.h"
 #include "library/thumbs.h"
 
 #include <signal.h>
@@ -25,7 +25,7 @@ struct index_args {
     int decode;     /* of decodes */
     int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
-    bool offline, yes, keep_missing, prune, verify, retry_failed, activate, json;
+    bool offline, yes, keep_missing, prune, verify, retry_failed, activate, watch, json;
     struct operands exclude, roots;
 };
 
@@ -99,6 +99,11 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, verify),
      .help = "read and compare every file, also where size and time are as before"},
+    {.name = "watch",
+     .short_name = 'w',
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, watch),
+     .help = "keep running, and take in what changes, until Ctrl-C"},
     {.name = "activate",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, activate),
@@ -118,6 +123,10 @@ static const struct option options[] = {
 static const struct example examples[] = {
     {"fovea index ~/Pictures", "index a folder and everything below it"},
     {"fovea index ~/Pictures", "the same again: only what is new or has changed is read"},
+    {"fovea index", "the folders of earlier runs"},
+    {"fovea index --watch", "keep the library up to date while it runs"},
+    {"fovea index ~/Pictures --exclude '*.png' --exclude private/",
+     "without what matches, as in .gitignore"},
     {"fovea index --model ~/models/ViT-B-32 --library trip.db /media/card",
      "another model, another library"},
     {NULL, NULL},
@@ -332,6 +341,84 @@ static enum status index_into(struct store *store, const struct index_args *args
     return check_report(&report, err);
 }
 
+/* --- keeping it up to date ----------------------------------------------------------------- */
+
+struct keeping {
+    struct watcher watcher;
+    const struct index_args *args;
+    const char *model;
+};
+
+static void end_progress(struct watcher *watcher)
+{
+    progress_close(watcher->progress);
+    watcher->progress = NULL;
+    watcher->shown = 0;
+}
+
+static void on_run(void *context, const struct index_report *report)
+{
+    struct keeping *keeping = context;
+    end_progress(&keeping->watcher);
+    print_report(keeping->args, keeping->model, report);
+    output_flush();
+}
+
+static void on_trouble(void *context, const struct err *err, double seconds)
+{
+    struct keeping *keeping = context;
+    end_progress(&keeping->watcher);
+    if (keeping->args->json) {
+        struct err ignored;
+        (void)!output_json(json_pack("{s:s, s:o, s:f}", "event", "trouble", "reason",
+                                     output_json_string(err->text), "again_s", seconds),
+                           &ignored);
+        output_flush();
+    } else {
+        report_warning("%s; trying again in %.0f seconds", err->text, seconds);
+    }
+}
+
+static void on_state(void *context, const struct watch_state *state)
+{
+    const struct keeping *keeping = context;
+    if (keeping->args->json) {
+        struct err ignored;
+        (void)!output_json(json_pack("{s:s, s:I, s:b, s:b}", "event", "watch", "folders",
+                                     (json_int_t)state->folders, "limited", state->limited, "polls",
+                                     state->polls),
+                           &ignored);
+    } else if (state->polls) {
+        output_text("looking at the folders every minute (this system does not tell of changes); "
+                    "Ctrl-C ends\n");
+    } else {
+        output_format("watching %zu folder%s; Ctrl-C ends\n", state->folders,
+                      plural(state->folders));
+    }
+    output_flush();
+    if (state->limited)
+        report_warning("the system's limit of watched folders is reached, so everything is looked "
+                       "at once a minute; raise it with sysctl fs.inotify.max_user_watches=N");
+}
+
+static enum status watch_into(struct store *store, const struct index_args *args,
+                              struct index_options how, const struct model *model, struct err *err)
+{
+    struct keeping keeping = {
+        .watcher = {.json = args->json}, .args = args, .model = model_info(model)->name};
+    how.cancel = &cancelled;
+    how.on_event = on_event;
+    how.context = &keeping.watcher;
+    const struct index_watch_options watch = {.index = how,
+                                              .on_run = on_run,
+                                              .on_trouble = on_trouble,
+                                              .on_state = on_state,
+                                              .context = &keeping};
+    enum status status = index_watch(store, model, &watch, err);
+    end_progress(&keeping.watcher);
+    return status;
+}
+
 static enum status index_with(const struct index_args *args, const struct index_options *how,
                               struct err *err)
 {
@@ -357,7 +444,8 @@ static enum status index_with(const struct index_args *args, const struct index_
     if (status == OK) {
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
-        status = index_into(store, args, *how, model, err);
+        status = args->watch ? watch_into(store, args, *how, model, err)
+                             : index_into(store, args, *how, model, err);
     }
     model_close(model);
     store_close(store);
@@ -402,10 +490,17 @@ const struct command command_index = {
     .summary = "find photographs and make them searchable",
     .about =
         "Finds the photographs below each folder, computes their vectors and keeps them in the "
-        "library. Files that have not changed since the last run are not read again; moved, "
-        "renamed "
-        "and copied files are recognised by their content; files that are gone leave the "
-        "library.\n\n"
+        "library. Without a folder it goes over those of earlier runs. Files that have not changed "
+        "since the last run (size and time) are not read again; moved, renamed and copied files "
+        "are "
+        "recognised by their content; files that are gone leave the library. A folder that is "
+        "empty "
+        "or not there as a whole may be a disk that is not mounted: its photographs are kept until "
+        "--prune says that they are gone.\n\n"
+        "Left out are names that begin with a dot, folders with a file .nomedia in them, and what "
+        "--exclude and files .foveaignore name.\n\n"
+        "Another --model builds its vectors beside those that are there, which go on answering "
+        "until it has all; `fovea retire` then drops the old ones.\n\n"
         "A file that cannot be read never stops the run: it is recorded with the reason (fovea "
         "status --errors) and tried again when it changes. Ctrl-C finishes the photographs in "
         "hand; "

@@ -13,6 +13,9 @@
 #include "server/server.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -193,9 +196,21 @@ static enum status serve(struct work *work, const struct serve_args *args, struc
     return OK;
 }
 
+/* A server runs for weeks. With an arena for each of its threads, and with large blocks that stay
+ * in them (glibc raises its threshold for giving them back), it would hold what each thread ever
+ * had. */
+static void bound_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 4);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
+}
+
 static enum status run(const void *arguments, struct err *err)
 {
     const struct serve_args *args = arguments;
+    bound_memory();
     struct work work = {.library = str_new(4096)};
     enum status status = library_path(&work.library, args->library, err);
     if (status == OK && args->token_file)

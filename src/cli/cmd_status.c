@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct status_args {
     const char *library;
@@ -38,6 +39,8 @@ struct contents {
     size_t model_count;
     struct store_failure *failures;
     size_t failure_count;
+    struct store_place *places; /* folders and mount points */
+    size_t place_count;
 };
 
 static enum status read_contents(struct store *store, struct contents *c, struct err *err)
@@ -47,29 +50,35 @@ static enum status read_contents(struct store *store, struct contents *c, struct
         status = store_models(store, &c->models, &c->model_count, err);
     if (status == OK)
         status = store_failures(store, &c->failures, &c->failure_count, err);
+    if (status == OK)
+        status = store_places(store, &c->places, &c->place_count, err);
     return status;
 }
 
 static enum status print_json(const struct contents *c, struct err *err)
 {
-    json_t *models = json_array(), *failures = json_array();
+    json_t *models = json_array(), *failures = json_array(), *folders = json_array();
     for (size_t i = 0; i < c->model_count; i++) {
         const struct store_model *model = &c->models[i];
-        json_array_append_new(models, json_pack("{s:o, s:s, s:i, s:I}", "name",
-                                                output_json_string(model->name), "fingerprint",
-                                                model->fingerprint, "dim", model->dim, "photos",
-                                                (json_int_t)model->embeddings));
+        json_array_append_new(
+            models, json_pack("{s:o, s:s, s:b, s:i, s:I}", "name", output_json_string(model->name),
+                              "fingerprint", model->fingerprint, "active", model->active, "dim",
+                              model->dim, "photos", (json_int_t)model->embeddings));
     }
+    for (size_t i = 0; i < c->place_count; i++)
+        if (c->places[i].kind == STORE_ROOT)
+            json_array_append_new(folders, output_json_string(c->places[i].path));
     for (size_t i = 0; i < c->failure_count; i++)
         json_array_append_new(failures, json_pack("{s:o, s:o}", "path",
                                                   output_json_string(c->failures[i].path), "reason",
                                                   output_json_string(c->failures[i].reason)));
     const struct store_summary *s = &c->summary;
-    return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "photos",
+    return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "photos",
                                  (json_int_t)s->photos, "files", (json_int_t)s->files, "classified",
                                  (json_int_t)s->labelled, "photo_bytes", (json_int_t)s->file_bytes,
                                  "library_bytes", (json_int_t)s->library_bytes, "schema",
-                                 s->schema_version, "models", models, "failures", failures),
+                                 s->schema_version, "models", models, "folders", folders,
+                                 "failures", failures),
                        err);
 }
 
@@ -99,23 +108,33 @@ static void print_size(int64_t bytes)
     output_format("%.*f %s", unit > 0, size, units[unit]);
 }
 
-/* Several lines may be of one name: which vectors the next search takes, and what the others are.
- */
+/* Which vectors the next search takes, and what the others are: several may be of one name. */
 static void print_use(const struct contents *c, size_t i)
 {
     const struct store_model *model = &c->models[i];
-    struct model_info used = {.image_size = 1};
-    if (c->model_count == 1)
+    struct model_info active = {.image_size = 1};
+    if (model->active && c->model_count > 1)
+        output_text(", answers");
+    else if (!model->active && !c->models[0].active)
+        output_text(", does not answer: index with it");
+    if (i == 0 || strcmp(model->name, c->models[0].name) != 0)
         return;
-    if (i == 0) { /* the newest use first */
-        output_text(", used last");
-        return;
+    snprintf(active.fingerprint, sizeof active.fingerprint, "%s", c->models[0].fingerprint);
+    output_text(model_size_of(&active, model->fingerprint) ? ", from pictures of another size"
+                                                           : ", of other files");
+    output_format(" (%.8s)", model->fingerprint);
+}
+
+static void print_folders(const struct contents *c)
+{
+    struct stat st;
+    for (size_t i = 0; i < c->place_count; i++) {
+        if (c->places[i].kind != STORE_ROOT)
+            continue;
+        output_text("folder ");
+        output_name(c->places[i].path);
+        output_text(stat(c->places[i].path, &st) == 0 ? "\n" : " (not there now)\n");
     }
-    if (strcmp(model->name, c->models[0].name) != 0)
-        return;
-    snprintf(used.fingerprint, sizeof used.fingerprint, "%s", c->models[0].fingerprint);
-    output_text(model_size_of(&used, model->fingerprint) ? ", from pictures of another size"
-                                                         : ", before its files changed");
 }
 
 static void print_summary(const struct contents *c)
@@ -134,6 +153,7 @@ static void print_summary(const struct contents *c)
         print_use(c, i);
         output_text("\n");
     }
+    print_folders(c);
     output_text("library: ");
     print_size(s->library_bytes);
     output_format(", schema %d\n", s->schema_version);
@@ -158,6 +178,7 @@ static enum status run(const void *arguments, struct err *err)
         print_summary(&contents);
     free(contents.models);
     free(contents.failures);
+    free(contents.places);
     store_close(store);
     return status;
 }
@@ -165,8 +186,9 @@ static enum status run(const void *arguments, struct err *err)
 const struct command command_status = {
     .name = "status",
     .summary = "show what the library holds",
-    .about = "Counts the photographs, the files they were seen at, the models that they were "
-             "indexed with, and the files that could not be used.",
+    .about = "Counts the photographs, the files they were seen at, how many of them each model has "
+             "vectors of and which model answers, and the files that could not be used; lists the "
+             "folders that `fovea index` looks at.",
     .options = options,
     .examples = examples,
     .args_size = sizeof(struct status_args),

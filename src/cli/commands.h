@@ -18,6 +18,8 @@
     X(map)                                                                                         \
     X(serve)                                                                                       \
     X(status)                                                                                      \
+    X(retire)                                                                                      \
+    X(forget)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
     X(export)                                                                                      \

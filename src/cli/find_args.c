@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *const find_sort_names[] = {
     [FIND_BY_SCORE] = "score", [FIND_BY_DATE] = "date", [FIND_BY_PATH] = "path", NULL};
@@ -31,13 +32,28 @@ static enum status read_floor(const char *text, float usual, struct find_request
     return OK;
 }
 
+static enum status check_sheet(const char *path, struct err *err)
+{
+    static const char *const accepted[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
+    const char *dot = path ? strrchr(path, '.') : NULL;
+    if (!path)
+        return OK;
+    for (size_t i = 0; dot && i < sizeof accepted / sizeof *accepted; i++)
+        if (strcasecmp(dot, accepted[i]) == 0)
+            return OK;
+    return err_set(
+        err, ERR_ARGUMENT,
+        "bad value '%.200s' for --sheet; give a name that ends in .jpg, .png, .webp or .tif", path);
+}
+
 enum status find_args_check(const struct find_args *args, struct err *err)
 {
     struct find_request request = {0};
     if (args->json && (args->paths || args->null))
         return err_set(err, ERR_ARGUMENT, "--json and %s exclude each other",
                        args->null ? "--null" : "--paths");
-    return read_floor(args->floor, 0, &request, err);
+    enum status status = check_sheet(args->sheet, err);
+    return status == OK ? read_floor(args->floor, 0, &request, err) : status;
 }
 
 enum status find_args_apply(const struct find_args *args, float usual, struct find_request *request,

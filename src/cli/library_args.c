@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Finding the library and the model. The rule for the model: what the user says, else $FOVEA_MODEL,
- * else what the library was last indexed with, else the program's default. And for the image size:
+ * else the one that answers in the library, else the program's default. And for the image size:
  * what the user says, else the one of the model's vectors in the library (which is written in their
  * fingerprint), else the model's own.
  */
@@ -73,7 +73,7 @@ static const char *choose(const char *given, const struct store_model *models, s
 {
     if (given || environment_names_model() || count == 0)
         return given;
-    return models[0].name; /* the newest use first */
+    return models[0].name; /* the active one first */
 }
 
 /* Opens the model, and once more if the library's vectors of it are of another image size: only an

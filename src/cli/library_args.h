@@ -28,7 +28,8 @@
         .name = "model", .short_name = 'm', .kind = OPTION_STRING, .argument = "MODEL",            \
         .offset = offsetof(type, model),                                                           \
         .help = "ARCH/tag, hf-hub:ORG/REPO, a model's folder, or with --arch a weights file; "     \
-                "without it $FOVEA_MODEL, else the model that was last used to index the library"  \
+                "without it $FOVEA_MODEL, else the model that answers in this library (`fovea "    \
+                "status`)"                                                                         \
     }
 
 /* Appends the path of the library that --library, the environment or the default names. */
@@ -46,9 +47,9 @@ MUST_USE enum status library_index_open(struct store **store, struct model **mod
                                         struct err *err);
 
 /* Which model a reading command uses: the one asked for, else $FOVEA_MODEL, else the library's
- * newest; opens it and finds its id in the library. Without an image size in the request it is the
- * one at which the library was last indexed with this model. ERR_NOT_FOUND when the library holds
- * no vectors of it, with the models that it has vectors of. */
+ * active one; opens it and finds its id in the library. Without an image size in the request it is
+ * the one at which the library was last indexed with this model. ERR_NOT_FOUND when the library
+ * holds no vectors of it, with the models that it has vectors of. */
 MUST_USE enum status library_model_open(struct store *, const struct model_request *,
                                         struct model **out, int64_t *model_id, struct err *err);
 

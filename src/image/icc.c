@@ -177,9 +177,16 @@ static void put_be32(uint8_t *p, uint32_t v)
         p[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
+/* Signatures are bytes, not strings. */
+static void put_bytes(uint8_t *p, const char *text)
+{
+    while (*text)
+        *p++ = (uint8_t)*text++;
+}
+
 static size_t put_xyz(uint8_t *out, const double xyz[3])
 {
-    memcpy(out, "XYZ ", 4);
+    put_bytes(out, "XYZ ");
     for (int i = 0; i < 3; i++)
         put_be32(out + 8 + 4 * (size_t)i, (uint32_t)(int32_t)lround(xyz[i] * 65536));
     return 20;
@@ -208,17 +215,17 @@ size_t icc_make(uint8_t out[ICC_MADE_BYTES], enum icc_space space)
     size_t at = curve + 16;
     memset(out, 0, ICC_MADE_BYTES);
     put_be32(out + 8, 0x02400000);
-    memcpy(out + 12, "mntrRGB XYZ ", 12);
-    memcpy(out + 36, "acsp", 4);
+    put_bytes(out + 12, "mntrRGB XYZ ");
+    put_bytes(out + 36, "acsp");
     put_xyz(out + 60, d50); /* the illuminant at 68; its type is overwritten */
     memset(out + 60, 0, 4);
     put_be32(out + 128, 7);
-    memcpy(out + curve, "curv", 4);
+    put_bytes(out + curve, "curv");
     put_be32(out + curve + 8, 1);
     memcpy(out + curve + 12, spaces[space].gamma, 2);
     for (size_t i = 0; i < 7; i++) {
         uint8_t *entry = out + 132 + 12 * i;
-        memcpy(entry, names[i], 4);
+        put_bytes(entry, names[i]);
         put_be32(entry + 4, (uint32_t)(i < 4 ? at : curve));
         put_be32(entry + 8, (uint32_t)(i < 4 ? 20 : curve_bytes));
         if (i < 4)

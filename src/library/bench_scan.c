@@ -203,7 +203,7 @@ static enum status measure(struct bench *b, struct err *err)
 {
     double bytes[ROUNDS_MAX], vectors[ROUNDS_MAX], start = clock_seconds();
     struct bench_scan *out = b->out;
-    out->read_bytes = (double)(b->options->rows * b->dim / 8 * 8);
+    out->read_bytes = (double)(b->options->rows * b->dim);
     for (size_t i = 0; i < b->options->rows; i++)
         out->error += (double)b->bytes->rows[i].error / (double)b->options->rows;
     int n = 0;

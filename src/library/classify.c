@@ -20,7 +20,6 @@ static enum status classification_open(struct classification *out, size_t count,
     out->verdicts = calloc(count + 1, sizeof *out->verdicts);
     if (out->cosines && out->probabilities && out->verdicts)
         return OK;
-    classification_free(out);
     return err_no_memory(err, "the classification", 2 * cells * sizeof(float));
 }
 
@@ -106,12 +105,13 @@ enum status classify_run(struct classification *out, const struct kernels *kerne
 {
     size_t dim = (size_t)matrix->dim;
     enum status status = classification_open(out, matrix->count, category_count, err);
-    if (status != OK)
-        return status;
     float *row = malloc(dim * sizeof *row);
-    if (!row) {
+    if (status == OK && !row)
+        status = err_no_memory(err, "an embedding", dim * sizeof *row);
+    if (status != OK) {
+        free(row);
         classification_free(out);
-        return err_no_memory(err, "an embedding", dim * sizeof *row);
+        return status;
     }
     for (size_t i = 0; i < matrix->count; i++) {
         float *cosines = out->cosines + i * category_count;

@@ -15,15 +15,18 @@
 /* Bits of 64 that may differ, and the cosine that is asked for beside: two pictures that agree by
  * chance in the hash do not in the vector. NEAR is bound first, so that a picture goes to what it
  * is a copy of and not to what it only resembles. */
-enum { DISTANCE_NEAR = 3, DISTANCE_FAIR = 6, DISTANCE_FAR = 10, DISTANCE_TURNED = 7 };
-static const float COSINE_NEAR = 0.60f, COSINE_FAIR = 0.80f, COSINE_FAR = 0.90f,
-                   COSINE_TURNED = 0.60f;
+enum { DISTANCE_NEAR = 3, DISTANCE_FAIR = 6, DISTANCE_FAR = 10 };
+static const float COSINE_NEAR = 0.60f, COSINE_FAIR = 0.80f, COSINE_FAR = 0.90f;
+/* A model sees a turned picture as another one, so that the cosine helps less. */
+enum { DISTANCE_TURNED_NEAR = 4, DISTANCE_TURNED = 7 };
+static const float COSINE_TURNED_NEAR = 0.30f, COSINE_TURNED = 0.60f;
 /* Frames that a camera without fractions of a second dates alike are told apart by these only. */
 enum { DISTANCE_ONE_SECOND = 2 };
 static const float COSINE_ONE_SECOND = 0.97f;
 static const float COSINE_MOMENT = 0.85f, COSINE_STEM = 0.60f;
 #define STEM_SECONDS 2
 #define ASPECT_TOLERANCE 0.04
+#define BURST_BYTES 1.5
 
 /* --- evidence ------------------------------------------------------------------------------- */
 
@@ -55,7 +58,9 @@ static bool may_be_burst(const struct store_fact *a, const struct store_fact *b)
 {
     return have_times(a, b) && a->taken_ms % 1000 == 0 && b->taken_ms % 1000 == 0 &&
            a->camera >= 0 && a->camera == b->camera && a->width == b->width &&
-           a->height == b->height;
+           a->height == b->height && a->format == b->format &&
+           (double)a->size_bytes < (double)b->size_bytes * BURST_BYTES &&
+           (double)b->size_bytes < (double)a->size_bytes * BURST_BYTES;
 }
 
 static bool has_same_shape(const struct store_fact *a, const struct store_fact *b, int turn)
@@ -75,7 +80,8 @@ static bool hashes_agree(struct pool *pool, place_t a, place_t b, int distance, 
         return false;
     float cosine = pool_cosine(pool, a, b);
     if (turn)
-        return distance <= DISTANCE_TURNED && cosine >= COSINE_TURNED;
+        return (distance <= DISTANCE_TURNED_NEAR && cosine >= COSINE_TURNED_NEAR) ||
+               (distance <= DISTANCE_TURNED && cosine >= COSINE_TURNED);
     return (distance <= DISTANCE_NEAR && cosine >= COSINE_NEAR) ||
            (distance <= DISTANCE_FAIR && cosine >= COSINE_FAIR) ||
            (distance <= DISTANCE_FAR && cosine >= COSINE_FAR);

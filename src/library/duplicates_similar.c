@@ -26,6 +26,7 @@ enum { ROWS = 256 };
 
 struct similar {
     struct pool *pool;
+    int threads;
     size_t count, dim, stride, groups; /* stride: dim in whole fours; groups of QUANT_GROUP */
     place_t *places;                   /* [count] that are compared, ascending */
     uint8_t *bytes;                    /* [count, stride] */
@@ -88,6 +89,7 @@ static enum status similar_open(struct similar *s, struct pool *pool, struct err
 {
     size_t n = (size_t)pool->count + 1;
     *s = (struct similar){.pool = pool, .dim = (size_t)pool->snapshot->matrix->dim};
+    s->threads = pool->options->threads > 0 ? pool->options->threads : cpu_cores();
     s->stride = (s->dim + 3) / 4 * 4;
     s->groups = (s->dim + QUANT_GROUP - 1) / QUANT_GROUP;
     s->places = calloc(n, sizeof *s->places);
@@ -227,8 +229,7 @@ enum status duplicates_similar(struct pool *pool, struct err *err)
             break;
         size_t first = s.panel[0];
         size_t blocks = (s.count - first + ROWS - 1) / ROWS;
-        int threads = pool->options->threads > 0 ? pool->options->threads : cpu_cores();
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 4) num_threads(s.threads)
         for (size_t b = 0; b < blocks; b++) {
             size_t start = first + b * ROWS;
             compare_rows(&s, start, s.count - start < ROWS ? s.count - start : ROWS);

@@ -2,9 +2,9 @@
  *
  * See find.h. The steps, each a function, in the order in which they narrow down:
  *
- *   rows      what the filter lets pass
- *   exclude   without what matches an unwanted phrase, and the photo that is asked about
+ *   rows      what the filter lets pass, without the photo that is asked about
  *   floor     given, or from the similarities of the whole library (search/floor.h)
+ *   exclude   without what matches an unwanted phrase
  *   scan      the best of the rows, exactly; more than the window where copies are to be collapsed
  *   unique    of photos that repeat each other the best stays
  *   window    strong ones, then (on request) weak ones; in the order that was asked for
@@ -84,25 +84,6 @@ static enum status choose_rows(struct finding *f, struct err *err)
     return OK;
 }
 
-static enum status exclude(struct finding *f, struct err *err)
-{
-    const struct find_request *r = f->request;
-    const size_t count = f->snapshot->matrix->count, dim = (size_t)f->snapshot->matrix->dim;
-    for (size_t u = 0; u < r->unwanted_count; u++) {
-        enum status status = score(f, r->unwanted + u * dim, NULL, err);
-        if (status != OK)
-            return status;
-        const float floor = floor_find(f->scores, count, r->unwanted_floors[u]);
-        for (size_t row = 0; row < count; row++) {
-            if (!row_set_has(&f->rows, row) || f->scores[row] < floor)
-                continue;
-            row_set_remove(&f->rows, row);
-            f->answer->excluded++;
-        }
-    }
-    return OK;
-}
-
 static enum status choose_floor(struct finding *f, struct err *err)
 {
     f->answer->floor = f->request->floor;
@@ -111,6 +92,59 @@ static enum status choose_floor(struct finding *f, struct err *err)
     enum status status = score(f, f->request->query, NULL, err);
     if (status == OK)
         f->answer->floor = floor_find(f->scores, f->snapshot->matrix->count, f->request->floor);
+    return status;
+}
+
+/* The rows that reach the floor, into a set of their own. */
+static enum status find_wanted(struct finding *f, struct row_set *wanted, struct err *err)
+{
+    enum status status = row_set_open(wanted, f->rows.rows, false, err);
+    if (status == OK)
+        status = score(f, f->request->query, &f->rows, err);
+    for (size_t row = 0; status == OK && row < f->rows.rows; row++)
+        if (row_set_has(&f->rows, row) && f->scores[row] >= f->answer->floor)
+            row_set_add(wanted, row);
+    return status;
+}
+
+/* values: [rows] scratch */
+static enum status exclude_one(struct finding *f, const struct row_set *wanted, size_t number,
+                               float *values, struct err *err)
+{
+    const struct find_request *r = f->request;
+    const float *phrase = r->unwanted + number * (size_t)f->snapshot->matrix->dim;
+    size_t count = 0;
+    enum status status = score(f, phrase, &f->rows, err);
+    if (status != OK)
+        return status;
+    for (size_t row = 0; row < wanted->rows; row++)
+        if (row_set_has(wanted, row) && row_set_has(&f->rows, row))
+            values[count++] = f->scores[row];
+    const float floor = floor_split(values, count, r->unwanted_floors[number]);
+    for (size_t row = 0; row < f->rows.rows; row++) {
+        if (!row_set_has(&f->rows, row) || f->scores[row] < floor)
+            continue;
+        row_set_remove(&f->rows, row);
+        f->answer->excluded++;
+    }
+    return OK;
+}
+
+/* Takes out what matches an unwanted phrase. What counts as a match is seen among the photographs
+ * that match the query: in the whole library all of these may be near the phrase, because they are
+ * of one kind. */
+static enum status exclude(struct finding *f, struct err *err)
+{
+    struct row_set wanted = {0};
+    if (f->request->unwanted_count == 0)
+        return OK;
+    float *values = malloc((f->rows.rows + 1) * sizeof *values);
+    enum status status =
+        values ? find_wanted(f, &wanted, err) : err_no_memory(err, "search scores", f->rows.rows);
+    for (size_t u = 0; status == OK && u < f->request->unwanted_count; u++)
+        status = exclude_one(f, &wanted, u, values, err);
+    row_set_close(&wanted);
+    free(values);
     return status;
 }
 
@@ -290,9 +324,9 @@ enum status find(struct find_answer *out, const struct snapshot *snapshot,
     if (status == OK)
         status = choose_rows(&f, err);
     if (status == OK)
-        status = exclude(&f, err);
-    if (status == OK)
         status = choose_floor(&f, err);
+    if (status == OK)
+        status = exclude(&f, err);
     if (status == OK)
         status = collect(&f, err);
     if (status == OK)

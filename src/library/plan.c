@@ -38,7 +38,7 @@ struct planner {
 
 /* --- lists --------------------------------------------------------------------------------- */
 
-static enum status add_path(struct path_list *list, const char *path, struct err *err)
+enum status path_list_add(struct path_list *list, const char *path, struct err *err)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
@@ -55,12 +55,39 @@ static enum status add_path(struct path_list *list, const char *path, struct err
     return OK;
 }
 
-static void free_paths(struct path_list *list)
+void path_list_free(struct path_list *list)
 {
     while (list->count > 0)
         free(list->paths[--list->count]);
     free(list->paths);
     *list = (struct path_list){0};
+}
+
+char *path_resolve(const char *name)
+{
+    char *copy = strdup(name), *path = realpath(name, NULL);
+    if (path) {
+        free(copy);
+        return path;
+    }
+    size_t n = copy ? strlen(copy) : 0;
+    while (n > 1 && copy[n - 1] == '/')
+        copy[--n] = '\0';
+    char *slash = copy ? strrchr(copy, '/') : NULL;
+    const char *last = slash ? slash + 1 : copy;
+    char *above = NULL;
+    if (copy) {
+        if (slash && slash > copy)
+            *slash = '\0';
+        above = realpath(slash ? (slash > copy ? copy : "/") : ".", NULL);
+    }
+    if (above && asprintf(&path, "%s/%s", strcmp(above, "/") == 0 ? "" : above, last) < 0)
+        path = NULL;
+    if (!above && name[0] == '/')
+        path = strdup(name);
+    free(above);
+    free(copy);
+    return path;
 }
 
 /* --- guards -------------------------------------------------------------------------------- */
@@ -147,9 +174,9 @@ static enum status not_found(struct planner *p, const struct store_known *known,
     if (walk_is_unread(&plan->walk, known->path))
         return OK;
     if (known->failed && is_dir(known->path))
-        return add_path(&plan->readable, known->path, err);
+        return path_list_add(&plan->readable, known->path, err);
     if (walk_is_left_out(&plan->walk, known->path))
-        return add_path(&plan->gone, known->path, err);
+        return path_list_add(&plan->gone, known->path, err);
     if (p->options->keep_missing) {
         p->report->kept_missing++;
         return OK;
@@ -159,7 +186,7 @@ static enum status not_found(struct planner *p, const struct store_known *known,
         snprintf(p->report->empty_root, sizeof p->report->empty_root, "%s", empty);
         return OK;
     }
-    return add_path(&plan->gone, known->path, err);
+    return path_list_add(&plan->gone, known->path, err);
 }
 
 static struct found_file *next_file(struct planner *p, const char *path)
@@ -213,7 +240,15 @@ static enum status compare_outside(void *context, const struct store_known *know
             return OK;
     if (lstat(known->path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
         return OK;
-    return add_path(&p->plan->gone, known->path, err);
+    return path_list_add(&p->plan->gone, known->path, err);
+}
+
+static bool is_covered_root(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->walk.root_count; i++)
+        if (path_is_under(path, plan->walk.roots[i]))
+            return true;
+    return false;
 }
 
 static enum status compare_all(struct planner *p, struct store *store, int64_t model_id,
@@ -222,9 +257,12 @@ static enum status compare_all(struct planner *p, struct store *store, int64_t m
     enum status status = OK;
     const struct index_options *options = p->options;
     for (size_t i = 0; status == OK && i < options->scope_count; i++) {
+        if (!is_covered_root(p->plan, options->scopes[i].path))
+            continue;
         p->shallow = !options->scopes[i].deep;
         status = compare_below(p, store, model_id, options->scopes[i].path, err);
     }
+    p->shallow = false;
     for (size_t i = 0; status == OK && i < p->bases.count; i++)
         status = compare_below(p, store, model_id, p->bases.paths[i], err);
     if (status == OK && options->prune && options->scope_count == 0)
@@ -278,42 +316,18 @@ static enum status choose_roots(struct planner *p, struct err *err)
                          "the library knows no folders yet; name them: fovea index DIR");
 }
 
-/* The path that a root which is not there would have: through the folder above, if that is. */
-static char *absolute_path(const char *name)
-{
-    char *copy = strdup(name), *path = NULL;
-    size_t n = copy ? strlen(copy) : 0;
-    while (n > 1 && copy[n - 1] == '/')
-        copy[--n] = '\0';
-    char *slash = copy ? strrchr(copy, '/') : NULL;
-    const char *last = slash ? slash + 1 : copy;
-    char *above = NULL;
-    if (copy) {
-        if (slash && slash > copy)
-            *slash = '\0';
-        above = realpath(slash ? (slash > copy ? copy : "/") : ".", NULL);
-    }
-    if (above && asprintf(&path, "%s/%s", strcmp(above, "/") == 0 ? "" : above, last) < 0)
-        path = NULL;
-    if (!above && name[0] == '/')
-        path = strdup(name);
-    free(above);
-    free(copy);
-    return path;
-}
-
 static enum status list_bases(struct planner *p, struct err *err)
 {
     const struct walk *walk = &p->plan->walk;
     enum status status = OK;
-    if (p->options->scope_count > 0)
-        return OK;
+    const bool whole = p->options->scope_count == 0;
     for (size_t i = 0; status == OK && i < walk->root_count; i++)
-        status = add_path(&p->bases, walk->roots[i], err);
-    for (size_t i = 0; p->options->prune && status == OK && i < walk->missing_count; i++) {
-        char *path = absolute_path(walk->missing[i]);
+        if (whole || !is_dir(walk->roots[i])) /* single photographs are in every walk */
+            status = path_list_add(&p->bases, walk->roots[i], err);
+    for (size_t i = 0; whole && p->options->prune && status == OK && i < walk->missing_count; i++) {
+        char *path = path_resolve(walk->missing[i]);
         if (path)
-            status = add_path(&p->bases, path, err);
+            status = path_list_add(&p->bases, path, err);
         free(path);
     }
     return status;
@@ -379,7 +393,7 @@ enum status plan_make(struct plan *out, struct store *store, int64_t model_id,
     free(p.roots);
     free(p.states);
     free(p.guards);
-    free_paths(&p.bases);
+    path_list_free(&p.bases);
     if (status != OK)
         plan_free(out);
     return status;
@@ -390,8 +404,8 @@ void plan_free(struct plan *plan)
     walk_free(&plan->walk);
     free(plan->todo);
     free(plan->places);
-    free_paths(&plan->gone);
-    free_paths(&plan->readable);
+    path_list_free(&plan->gone);
+    path_list_free(&plan->readable);
     *plan = (struct plan){0};
 }
 
@@ -408,14 +422,6 @@ static void add_place(struct place_list *list, char *path, enum store_place_kind
         if (list->places[i].kind == (int)kind && strcmp(list->places[i].path, path) == 0)
             return;
     list->places[list->count++] = (struct store_place){path, kind};
-}
-
-static bool is_covered_root(const struct plan *plan, const char *path)
-{
-    for (size_t i = 0; i < plan->walk.root_count; i++)
-        if (path_is_under(path, plan->walk.roots[i]))
-            return true;
-    return false;
 }
 
 /* A former mount point stays one while its disk is away, which is while it is empty. */

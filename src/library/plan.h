@@ -44,6 +44,14 @@ void plan_free(struct plan *);
 MUST_USE enum status plan_note_places(struct plan *, struct store *, const struct index_options *,
                                       struct err *err);
 
+/* Appends a copy. */
+MUST_USE enum status path_list_add(struct path_list *, const char *path, struct err *err);
+void path_list_free(struct path_list *);
+
+/* realpath(), also of what is not there: through the folder above it, if that is; then any absolute
+ * path stays as it is. Freed by the caller; NULL if there is no telling. */
+char *path_resolve(const char *name);
+
 /* The walk that an index run with these options makes. */
 struct walk_options plan_walk_options(const struct index_options *);
 

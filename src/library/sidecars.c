@@ -20,15 +20,25 @@
 struct entry {
     char *photo, *sidecar;
     size_t row;
-    char *embedded; /* keywords of the photograph, or NULL */
+    char *embedded; /* keywords of the photograph */
 };
+
+static void entry_free(struct entry *entry)
+{
+    free(entry->photo);
+    free(entry->sidecar);
+    free(entry->embedded);
+}
 
 struct writing {
     const struct classification *classification;
     const struct categories *categories;
     const struct sidecar_options *options;
     struct sidecar_report *report;
-    struct entry *entries; /* [count] */
+};
+
+struct entries {
+    struct entry *items; /* [count] */
     size_t count, capacity;
 };
 
@@ -56,29 +66,31 @@ static char *sidecar_of(const char *photo)
     return path.data;
 }
 
-static enum status add_entry(struct writing *w, const char *photo, size_t row, const char *embedded,
-                             struct err *err)
+static enum status add_entry(struct entries *list, const char *photo, size_t row,
+                             const char *embedded, struct err *err)
 {
-    if (w->count == w->capacity) {
-        size_t capacity = w->capacity ? 2 * w->capacity : 256;
-        struct entry *more = realloc(w->entries, capacity * sizeof *more);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 256;
+        struct entry *more = realloc(list->items, capacity * sizeof *more);
         if (!more)
             return err_no_memory(err, "the sidecars", capacity * sizeof *more);
-        w->entries = more;
-        w->capacity = capacity;
+        list->items = more;
+        list->capacity = capacity;
     }
-    struct entry *entry = &w->entries[w->count++];
-    *entry = (struct entry){.photo = strdup(photo),
-                            .sidecar = sidecar_of(photo),
-                            .row = row,
-                            .embedded = embedded ? strdup(embedded) : NULL};
-    return entry->photo && entry->sidecar && (!embedded || entry->embedded)
-               ? OK
-               : err_no_memory(err, "the sidecars", strlen(photo));
+    struct entry entry = {.photo = strdup(photo),
+                          .sidecar = sidecar_of(photo),
+                          .row = row,
+                          .embedded = strdup(embedded ? embedded : "")};
+    if (!entry.photo || !entry.sidecar || !entry.embedded) {
+        entry_free(&entry);
+        return err_no_memory(err, "the sidecars", strlen(photo));
+    }
+    list->items[list->count++] = entry;
+    return OK;
 }
 
-static enum status add_copies(struct writing *w, struct store *store, int64_t photo_id, size_t row,
-                              struct err *err)
+static enum status add_copies(struct entries *list, struct store *store, int64_t photo_id,
+                              size_t row, struct err *err)
 {
     struct store_photo photo;
     enum status status = store_photo_load(store, photo_id, &photo, err);
@@ -87,7 +99,7 @@ static enum status add_copies(struct writing *w, struct store *store, int64_t ph
     if (status != OK)
         return status;
     for (size_t i = 0; status == OK && i < photo.path_count; i++)
-        status = add_entry(w, photo.paths[i].path, row, photo.embedded.keywords, err);
+        status = add_entry(list, photo.paths[i].path, row, photo.embedded.keywords, err);
     store_photo_free(&photo);
     return status;
 }
@@ -99,7 +111,7 @@ static int by_sidecar(const void *left, const void *right)
     return order ? order : strcmp(a->photo, b->photo);
 }
 
-static enum status collect(struct writing *w, const struct store_matrix *matrix,
+static enum status collect(struct entries *list, const struct store_matrix *matrix,
                            struct store *store, struct err *err)
 {
     struct store_facts facts;
@@ -109,12 +121,13 @@ static enum status collect(struct writing *w, const struct store_matrix *matrix,
     for (size_t row = 0; status == OK && row < matrix->count; row++) {
         const struct store_fact *fact = &facts.rows[row];
         /* With one path, what is effective is embedded wherever the sidecar has no keywords. */
-        status = fact->path_count > 1 ? add_copies(w, store, matrix->photo_ids[row], row, err)
-                                      : add_entry(w, matrix->paths[row], row, fact->keywords, err);
+        status = fact->path_count > 1
+                     ? add_copies(list, store, matrix->photo_ids[row], row, err)
+                     : add_entry(list, matrix->paths[row], row, fact->keywords, err);
     }
     store_facts_free(&facts);
-    if (w->count > 1)
-        qsort(w->entries, w->count, sizeof *w->entries, by_sidecar);
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof *list->items, by_sidecar);
     return status;
 }
 
@@ -141,7 +154,7 @@ static enum status replace_sidecar(const char *path, const struct stat *before,
     return file_write(path, str_text(bytes), bytes->size, err);
 }
 
-static enum status write_one(struct writing *w, const char *path,
+static enum status write_one(const struct writing *w, const char *path,
                              const struct xmp_keywords *keywords, struct err *err)
 {
     struct file_bytes old = {0};
@@ -183,7 +196,7 @@ static void add_name(const char **names, size_t *count, const char *name)
 }
 
 /* The entries of one sidecar: together their categories are its keywords. */
-static enum status write_shared(struct writing *w, const struct entry *entries, size_t count,
+static enum status write_shared(const struct writing *w, const struct entry *entries, size_t count,
                                 struct err *err)
 {
     const char *names[XMP_KEYWORDS_MAX];
@@ -208,35 +221,52 @@ static enum status write_shared(struct writing *w, const struct entry *entries, 
     return write_one(w, entries->sidecar, &keywords, err);
 }
 
+static void entries_free(struct entries *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        entry_free(&list->items[i]);
+    free(list->items);
+}
+
+/* One read-only disk of several is no reason to stop; a hundred refusals are. */
+static enum status count_failure(struct sidecar_report *report, int why, const struct err *one,
+                                 struct err *err)
+{
+    bool is_hopeless = why == ENOSPC || why == EROFS || why == EDQUOT;
+    if (report->failed++ == 0)
+        memcpy(report->first_failure, one->text, sizeof report->first_failure);
+    if (!is_hopeless || report->failed <= 100)
+        return OK;
+    return err_set(err, ERR_IO, "%s; %zu sidecars were written before", one->text, report->written);
+}
+
+static enum status write_all(const struct writing *w, const struct entries *list, struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0, end; status == OK && i < list->count; i = end) {
+        struct err one;
+        for (end = i + 1; end < list->count; end++)
+            if (strcmp(list->items[end].sidecar, list->items[i].sidecar) != 0)
+                break;
+        errno = 0;
+        if (write_shared(w, &list->items[i], end - i, &one) != OK)
+            status = count_failure(w->report, errno, &one, err);
+    }
+    return status;
+}
+
 enum status sidecars_write(const struct classification *c, const struct store_matrix *matrix,
                            const struct categories *categories, struct store *store,
                            const struct sidecar_options *options, struct sidecar_report *report,
                            struct err *err)
 {
-    struct writing w = {
+    const struct writing w = {
         .classification = c, .categories = categories, .options = options, .report = report};
+    struct entries list = {0};
     *report = (struct sidecar_report){0};
-    enum status status = collect(&w, matrix, store, err);
-    for (size_t i = 0, end; status == OK && i < w.count; i = end) {
-        for (end = i + 1; end < w.count; end++)
-            if (strcmp(w.entries[end].sidecar, w.entries[i].sidecar) != 0)
-                break;
-        struct err one;
-        errno = 0;
-        if (write_shared(&w, &w.entries[i], end - i, &one) == OK)
-            continue;
-        bool is_hopeless = errno == ENOSPC || errno == EROFS || errno == EDQUOT;
-        if (report->failed++ == 0)
-            memcpy(report->first_failure, one.text, sizeof report->first_failure);
-        if (is_hopeless && report->failed > 100) /* one read-only disk of several is no reason */
-            status = err_set(err, ERR_IO, "%s; %zu sidecars were written before", one.text,
-                             report->written);
-    }
-    for (size_t i = 0; i < w.count; i++) {
-        free(w.entries[i].photo);
-        free(w.entries[i].sidecar);
-        free(w.entries[i].embedded);
-    }
-    free(w.entries);
+    enum status status = collect(&list, matrix, store, err);
+    if (status == OK)
+        status = write_all(&w, &list, err);
+    entries_free(&list);
     return status;
 }

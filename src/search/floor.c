@@ -42,14 +42,14 @@ struct histogram {
 
 static size_t bin_of(float score)
 {
-    float at = (score + 1) * (BINS / 2);
+    float at = (score + 1) * 0.5f * BINS;
     return !(at > 0) ? 0 : at < BINS - 1 ? (size_t)at : BINS - 1; /* NaN: the least */
 }
 
 /* The least score of a bin. */
 static double bin_edge(size_t bin)
 {
-    return (double)bin / (BINS / 2) - 1;
+    return 2.0 * (double)bin / BINS - 1;
 }
 
 /* The bin of the score that `rank` others are below. */
@@ -81,9 +81,9 @@ static size_t discover(const struct histogram *h, double centre, double spread, 
     return found;
 }
 
-/* Where the bins from `first` on are best split in two; `first` if that is no clear split. Otsu's
- * criterion: the variance between the groups. */
-static size_t split(const struct histogram *h, size_t first)
+/* Where the bins from `first` on are best split in two; `first` if that explains less than this
+ * part of the variance. Otsu's criterion: the variance between the groups. */
+static size_t split(const struct histogram *h, size_t first, double explains)
 {
     double count = 0, sum = 0, squares = 0, lower = 0, lower_sum = 0, best = 0;
     size_t at = first;
@@ -109,7 +109,7 @@ static size_t split(const struct histogram *h, size_t first)
             at = bin + 1;
         }
     }
-    return variance > 0 && best > SPLIT_EXPLAINS * variance ? at : first;
+    return variance > 0 && best > explains * variance ? at : first;
 }
 
 float floor_find(const float *scores, size_t count, float usual)
@@ -132,5 +132,13 @@ float floor_find(const float *scores, size_t count, float usual)
         double reach = centre + spread * (sqrt(2 * log((double)count)) + 1);
         return fmaxf(usual, (float)reach);
     }
-    return fmaxf(least, (float)bin_edge(split(&h, bin)));
+    return fmaxf(least, (float)bin_edge(split(&h, bin, SPLIT_EXPLAINS)));
+}
+
+float floor_split(const float *scores, size_t count, float usual)
+{
+    struct histogram h = {.count = count};
+    for (size_t i = 0; i < count; i++)
+        h.counts[bin_of(scores[i])]++;
+    return fmaxf(usual, (float)bin_edge(split(&h, 0, 0)));
 }

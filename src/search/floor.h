@@ -15,4 +15,9 @@ enum { FLOOR_PHOTOS_LEAST = 30 };
  * kind. A photograph is a match if its score is at least the answer. */
 float floor_find(const float *scores, size_t count, float usual);
 
+/* What a match of an unwanted phrase scores, among the photographs that match what is wanted: the
+ * upper group of these scores, split in two where that explains most, as far as it reaches the
+ * usual floor. scores: [count]; with few of them the usual floor. */
+float floor_split(const float *scores, size_t count, float usual);
+
 #endif

@@ -107,14 +107,15 @@ static enum status drop_set(struct store *store, void *user, struct err *err)
 {
     struct sets_access *sets = user;
     enum status status = load_sets(store, sets, err);
+    bool ran = false;
     for (size_t i = 0; status == OK && i < sets->run_count; i++)
-        sets->found |= strcmp(sets->run[i].name, sets->name) == 0;
+        ran |= strcmp(sets->run[i].name, sets->name) == 0;
     bool saved = status == OK && json_object_del(sets->saved, sets->name) == 0;
-    sets->found |= saved;
+    sets->found = ran || saved;
     if (saved)
         status = put_saved(store, sets, err);
-    if (status == OK)
-        status = store_labels_drop(store, sets->model_id, sets->name, err);
+    if (status == OK && ran)
+        status = classification_drop(store, sets->model_id, sets->name, err);
     return status;
 }
 
@@ -276,12 +277,14 @@ static void read_options(struct fields *fields, const json_t *object, struct cla
 {
     static const char *const names[] = {"none_below", "multi", "uncertain_margin", NULL};
     fields_only(fields, object, names);
+    double several_from = read_cosine(fields, object, "multi");
     *out = (struct classify_options){
         .none_below = read_cosine(fields, object, "none_below"),
         .uncertain_margin =
             fields_number(fields, object, "uncertain_margin", UNCERTAIN_MARGIN, 0, 1),
+        .several = !isnan(several_from),
+        .several_from = several_from,
     };
-    (void)read_cosine(fields, object, "multi");
 }
 
 /* --- classifying -------------------------------------------------------------------------- */
@@ -501,7 +504,7 @@ void api_categories_save(struct exchange *x)
         struct sets_access sets = {
             .model_id = view->snapshot->model_id, .name = x->captured[0], .content = content};
         struct err err;
-        enum status status = live_write(x->server->live, save_set, &sets, &err);
+        enum status status = live_work(x->server->live, STORE_WRITE, save_set, &sets, &err);
         json_decref(sets.saved);
         sets.saved = NULL;
         if (status == OK)
@@ -523,7 +526,7 @@ void api_categories_drop(struct exchange *x)
         return;
     struct sets_access sets = {.model_id = live_model_id(x->server->live), .name = x->captured[0]};
     struct err err;
-    if (live_write(x->server->live, drop_set, &sets, &err) != OK)
+    if (live_work(x->server->live, STORE_WRITE, drop_set, &sets, &err) != OK)
         reply_err(x, &err);
     else if (!sets.found)
         reply_error(x, 404, "there is no category set of this name");
@@ -543,8 +546,8 @@ struct labels_write {
 static enum status write_labels(struct store *store, void *user, struct err *err)
 {
     const struct labels_write *write = user;
-    return classification_store(write->labels, store, write->view->snapshot->model_id,
-                                write->view->matrix, write->categories, err);
+    return classification_keep(write->labels, store, write->view->snapshot->model_id, write->set,
+                               write->view->matrix, write->categories, NULL, err);
 }
 
 static json_t *ran_json(const struct labels_write *ran, double begin)
@@ -584,7 +587,7 @@ static void run_set(struct exchange *x, const struct classify_options *options)
     if (status == OK)
         status = classify(x->server, view, text, options, &categories, &labels, &err);
     if (status == OK)
-        status = live_write(x->server->live, write_labels, &write, &err);
+        status = live_work(x->server->live, STORE_WRITE, write_labels, &write, &err);
     if (status == OK) {
         live_refresh(x->server->live);
         reply_json(x, 200, ran_json(&write, begin));

@@ -139,7 +139,7 @@ static float default_floor(const struct question *question)
     return search_default_floor(parts, question->wanted_count);
 }
 
-static enum status find_hits(const struct server *server, const struct question *question,
+static enum status find_hits(struct server *server, const struct question *question,
                              const struct vectors *vectors, struct outcome *out, struct err *err)
 {
     size_t dim = (size_t)server->info->embed_dim;
@@ -149,6 +149,8 @@ static enum status find_hits(const struct server *server, const struct question 
     float *query = malloc(dim * sizeof *query);
     if (!query)
         return err_no_memory(err, "the query", dim * sizeof *query);
+    /* Alone, a scan takes every core; among others, its own: they are busy anyway. */
+    int threads = atomic_load(&server->searches) > 1 ? 1 : server->options.threads;
     bool lone_photo = question->wanted_count == 1 && question->wanted[0].photo_id != 0;
     const struct find_request request = {
         .query = query,
@@ -165,7 +167,7 @@ static enum status find_hits(const struct server *server, const struct question 
         .weak = question->weak,
         .unique = question->unique,
         .order = question->order,
-        .threads = server->options.threads,
+        .threads = threads,
     };
     enum status status =
         query_combine(vectors->parts, question->wanted_count, (int)dim, query, err);
@@ -186,11 +188,13 @@ static bool ask(struct exchange *x, const struct question *question, struct outc
     enum status status = vectors ? fill(server, out->view, question, vectors, &err)
                                  : err_no_memory(&err, "the query", sizeof *vectors);
     double encode = clock_seconds();
+    atomic_fetch_add(&server->searches, 1);
     if (status == OK)
         status = encoder_run(server->encoder, vectors->jobs, vectors->job_count, &err);
     out->encode_ms = vectors && vectors->job_count ? (clock_seconds() - encode) * 1e3 : 0;
     if (status == OK)
         status = find_hits(server, question, vectors, out, &err);
+    atomic_fetch_sub(&server->searches, 1);
     out->elapsed_ms = (clock_seconds() - begin) * 1e3;
     if (vectors) {
         free(vectors->all);

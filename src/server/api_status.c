@@ -65,16 +65,16 @@ void api_status(struct exchange *x)
     const struct server *server = x->server;
     struct live_status status;
     live_status(server->live, &status);
-    reply_json(x, 200,
-               json_pack("{s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:b, s:o}",
-                         "version", FOVEA_VERSION, "model", json_utf8(server->info->name), "dim",
-                         server->info->embed_dim, "precision",
-                         precision_names[server->info->precision], "device", DEVICE, "uptime_s",
-                         json_score(clock_seconds() - server->started), "library",
-                         library_json(&status), "indexing", indexing_json(&status), "limits",
-                         limits_json(), "floors", "text", json_score(FLOOR_TEXT), "image",
-                         json_score(FLOOR_IMAGE), "needs_token", server->gate.token[0] != '\0',
-                         "features", json_pack("[]")));
+    reply_json(
+        x, 200,
+        json_pack("{s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:b, s:o}",
+                  "version", FOVEA_VERSION, "model", json_utf8(server->info->name), "dim",
+                  server->info->embed_dim, "precision", precision_names[server->info->precision],
+                  "device", DEVICE, "uptime_s", json_score(clock_seconds() - server->started),
+                  "library", library_json(&status), "indexing", indexing_json(&status), "limits",
+                  limits_json(), "floors", "text", json_score(FLOOR_TEXT), "image",
+                  json_score(FLOOR_IMAGE), "needs_token", server->gate.token[0] != '\0', "features",
+                  json_pack("[s, s, s, s]", "duplicates", "categories", "groups", "map")));
 }
 
 void api_tell_status(struct server *server)

@@ -4,7 +4,8 @@
  * path. Everything is in it that the page ever asks for besides the API. A path whose last part
  * carries a hash of its content (everything below /assets/) never changes: `immutable`.
  */
-#pragma once
+#ifndef FOVEA_SERVER_ASSETS_H
+#define FOVEA_SERVER_ASSETS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,3 +24,5 @@ struct asset {
 
 extern const struct asset assets[];
 extern const size_t assets_count;
+
+#endif

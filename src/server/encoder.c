@@ -48,6 +48,7 @@ struct encoder {
     pthread_cond_t ready;
     struct task_queue texts, images;
     size_t waiting;
+    bool texts_last; /* what the last batch was of */
     bool closing;
     struct encoder_counts counts;
 
@@ -149,7 +150,9 @@ static enum status run_images(struct encoder *encoder, struct task **tasks, int 
 static void run_batch(struct encoder *encoder)
 {
     struct task *tasks[TEXT_BATCH];
-    bool texts = encoder->texts.first != NULL;
+    /* In turns, when both kinds wait. */
+    bool texts = encoder->texts.first && (!encoder->images.first || !encoder->texts_last);
+    encoder->texts_last = texts;
     int count = 0, most = texts ? TEXT_BATCH : IMAGE_BATCH;
     struct task *task = NULL;
     while (count < most && (task = queue_take(texts ? &encoder->texts : &encoder->images)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The one thread that runs the model. Requests hand it phrases and pictures and wait; it takes what
- * has gathered meanwhile as one batch, phrases first, because they are quick. Under load batches
+ * has gathered meanwhile as one batch, of phrases and of pictures in turns. Under load batches
  * grow by themselves, alone a phrase waits for nobody. The vectors of the latest phrases are
  * remembered: paging, filtering and a moved floor ask for the same one again.
  */

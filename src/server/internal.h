@@ -18,6 +18,7 @@ struct encoder;
 struct events;
 struct sockets;
 struct live;
+struct making;
 struct thumbs;
 
 struct server {
@@ -29,12 +30,14 @@ struct server {
     struct live *live;
     struct events *events;
     struct thumbs *thumbs;
+    struct making *making;
     struct lane *lanes[LANE_COUNT];
     struct sockets *sockets;
     char address[300];
     double started; /* clock_seconds() */
     atomic_bool stopping;
-    bool library_ok; /* as last logged; of the live thread */
+    atomic_int searches; /* being encoded or scanned */
+    bool library_ok;     /* as last logged; of the live thread */
 };
 
 /* One line for the log. */

@@ -462,18 +462,18 @@ enum status live_read(struct live *live,
     return status;
 }
 
-enum status live_write(struct live *live,
-                       enum status (*write)(struct store *, void *user, struct err *), void *user,
-                       struct err *err)
+enum status live_work(struct live *live, enum store_mode mode,
+                      enum status (*work)(struct store *, void *user, struct err *), void *user,
+                      struct err *err)
 {
     struct store *store = NULL;
     struct stat now;
     if (stat(live->options.library, &now) != 0) /* opening for writing would make a new one */
-        return err_set(err, ERR_BUSY, "the library %s is not there at present",
+        return err_set(err, ERR_BUSY, "the library %s cannot be read: it is not there at present",
                        live->options.library);
-    enum status status = store_open(&store, live->options.library, STORE_WRITE, err);
+    enum status status = store_open(&store, live->options.library, mode, err);
     if (status == OK)
-        status = write(store, user, err);
+        status = work(store, user, err);
     store_close(store);
     return status;
 }

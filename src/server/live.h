@@ -70,10 +70,10 @@ int64_t live_model_id(struct live *);
 MUST_USE enum status live_read(struct live *,
                                enum status (*read)(struct store *, void *user, struct err *),
                                void *user, struct err *err);
-/* Opens the library for writing, for this call alone. */
-MUST_USE enum status live_write(struct live *,
-                                enum status (*write)(struct store *, void *user, struct err *),
-                                void *user, struct err *err);
+/* Runs `work` on a store that is opened for it alone: what writes, and what takes long. */
+MUST_USE enum status live_work(struct live *, enum store_mode,
+                               enum status (*work)(struct store *, void *user, struct err *),
+                               void *user, struct err *err);
 
 /* --- views -------------------------------------------------------------------------------- */
 

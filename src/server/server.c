@@ -14,6 +14,7 @@
 #include "server/sockets.h"
 #include "server/internal.h"
 #include "server/live.h"
+#include "server/making.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -149,6 +150,8 @@ static enum status open_parts(struct server *server, struct err *err)
     if (status == OK)
         status = encoder_open(&server->encoder, options->model, options->threads, err);
     if (status == OK)
+        status = making_open(&server->making, server, err);
+    if (status == OK)
         status = open_lanes(server, err);
     if (status == OK)
         status = open_beat(server, err);
@@ -164,9 +167,10 @@ static enum status open_parts(struct server *server, struct err *err)
 enum status server_open(struct server **out, const struct server_options *options, struct err *err)
 {
     struct beat *self = calloc(1, sizeof *self);
-    struct server *server = *out = self ? &self->server : NULL;
-    if (!server)
+    *out = NULL;
+    if (!self)
         return err_no_memory(err, "the server", sizeof *self);
+    struct server *server = *out = &self->server;
     server->options = *options;
     server->model = options->model;
     server->info = model_info(options->model);
@@ -217,6 +221,7 @@ void server_close(struct server *server)
     for (int i = 0; i < LANE_COUNT; i++)
         lane_close(server->lanes[i]);
     sockets_close(server->sockets);
+    making_close(server->making);
     encoder_close(server->encoder);
     live_close(server->live);
     thumbs_close(server->thumbs);

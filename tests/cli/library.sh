@@ -136,7 +136,7 @@ expect_in first "1.0000  $scratch/pictures/moved.png"
 run status --json
 [ "$(grep -o '"fingerprint":"[^"]*"' out | sort -u | wc -l)" -eq 2 ] || fail "expected two models"
 run status # one name twice: which is which
-expect_in out "dimensions, used last"
+expect_in out "dimensions, answers"
 expect_in out "dimensions, from pictures of another size"
 run embed --model model --image-size 13 pictures/moved.png
 expect_code 2

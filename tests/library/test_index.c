@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Index runs on a folder of generated pictures with a small synthetic model: what is read again and
- * what is not, moves, copies, changes, failures, removals, empty roots, cancelling, two indexers,
- * and that the vectors do not depend on the number of workers.
+ * what is not, moves, copies, changes, failures, removals, empty roots and mount points, rules,
+ * sidecars, cancelling, two indexers, two models, and that the vectors do not depend on the number
+ * of workers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -403,6 +404,241 @@ static void test_fingerprints_tell_weights_apart(void **state)
     model_close(other);
 }
 
+/* --- places, rules, models ----------------------------------------------------------------- */
+
+static void expect_photos(size_t count)
+{
+    struct store_summary summary;
+    struct err err;
+    assert_int_equal(store_summarize(fx.store, &summary, &err), OK);
+    assert_int_equal(summary.photos, count);
+}
+
+static void test_prune_means_it(void **state)
+{
+    run_index();
+    assert_int_equal(rename(in_dir("photos/sub"), in_dir("sub")), 0);
+    assert_int_equal(rename(in_dir("photos"), in_dir("elsewhere")), 0);
+    const char *other[] = {in_dir("sub")};
+    struct index_options how = {.roots = other, .root_count = 1};
+    struct index_report report;
+    struct err err = {0};
+    assert_int_equal(index_run(fx.store, fx.model, &how, &report, &err), OK);
+    assert_int_equal(report.forgotten, 0); /* the other root is no concern of this run */
+    assert_int_equal(report.known, PICTURES / 2);
+
+    /* Without folders: those of both runs, of which one is not there. */
+    how = (struct index_options){0};
+    assert_int_equal(index_run(fx.store, fx.model, &how, &report, &err), OK);
+    assert_int_equal(report.missing_roots, 1);
+    assert_string_equal(report.missing_root, in_dir("photos"));
+    assert_int_equal(report.unchanged, PICTURES / 2);
+    assert_int_equal(report.forgotten, 0);
+    expect_photos(PICTURES);
+    how.prune = true;
+    assert_int_equal(index_run(fx.store, fx.model, &how, &report, &err), OK);
+    assert_int_equal(report.forgotten, PICTURES);
+    expect_photos(PICTURES / 2);
+    how.prune = false;
+    assert_int_equal(index_run(fx.store, fx.model, &how, &report, &err), OK);
+    assert_int_equal(report.missing_roots, 0);
+}
+
+static void test_no_folders_known(void **state)
+{
+    struct index_options how = {0};
+    struct index_report report;
+    struct err err = {0};
+    assert_int_equal(index_run(fx.store, fx.model, &how, &report, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "fovea index DIR"));
+}
+
+/* A folder below the root, at which a disk was mounted in the last run: mounting takes rights that
+ * tests do not have, so the library is told that it was one. */
+static void test_an_empty_mount_point_is_kept(void **state)
+{
+    struct err err = {0};
+    run_index();
+    char root[512], mount[512];
+    snprintf(root, sizeof root, "%s", in_dir("photos"));
+    snprintf(mount, sizeof mount, "%s", in_dir("photos/sub"));
+    const struct store_place places[] = {{root, STORE_ROOT}, {mount, STORE_MOUNT}};
+    assert_int_equal(store_places_replace(fx.store, places, 2, &err), OK);
+    assert_int_equal(rename(mount, in_dir("disk")), 0);
+    for (int there = 0; there < 2; there++) { /* some systems remove the folder, too */
+        if (there)
+            assert_int_equal(mkdir(mount, 0777), 0);
+        assert_int_equal(unlink(in_dir(there ? "photos/2.png" : "photos/0.png")), 0);
+        struct index_report report = run_index();
+        assert_int_equal(report.forgotten, 1);
+        assert_int_equal(report.kept_missing, PICTURES / 2);
+        assert_string_equal(report.empty_root, mount);
+    }
+    /* A part of it, as a watch looks at parts. */
+    const struct walk_scope scope = {mount, true};
+    struct index_report report =
+        run_with((struct index_options){.scopes = &scope, .scope_count = 1});
+    assert_int_equal(report.forgotten, 0);
+    assert_int_equal(report.kept_missing, PICTURES / 2);
+    report = run_with((struct index_options){.prune = true});
+    assert_int_equal(report.forgotten, PICTURES / 2);
+    /* It is an ordinary folder now. */
+    put_picture("photos/sub/1.png", 1);
+    assert_int_equal(run_index().embedded, 1);
+    assert_int_equal(unlink(in_dir("photos/sub/1.png")), 0);
+    assert_int_equal(run_index().forgotten, 1);
+}
+
+static void test_what_rules_leave_out_leaves(void **state)
+{
+    static const char *const exclude[] = {"0.png", "sub/1.png"};
+    run_index();
+    struct index_report report =
+        run_with((struct index_options){.exclude = exclude, .exclude_count = 2});
+    assert_int_equal(report.forgotten, 2);
+    expect_photos(PICTURES - 2);
+    report = run_index();
+    assert_int_equal(report.embedded, 2);
+    put_text("photos/sub/.nomedia", "");
+    assert_int_equal(run_index().forgotten, PICTURES / 2);
+    put_text("photos/.foveaignore", "*.png\n"); /* leaves nothing, and that is no empty disk */
+    report = run_index();
+    assert_int_equal(report.forgotten, PICTURES - PICTURES / 2);
+    assert_string_equal(report.empty_root, "");
+    expect_photos(0);
+}
+
+static void test_verify_sees_behind_size_and_time(void **state)
+{
+    run_index();
+    struct stat st;
+    const char *path = in_dir("photos/0.png");
+    assert_int_equal(stat(path, &st), 0);
+    struct file_bytes bytes;
+    struct err err = {0};
+    assert_int_equal(file_read(&bytes, path, 1 << 20, &err), OK);
+    bytes.data[bytes.size / 2] ^= 1;
+    assert_int_equal(file_write(path, bytes.data, bytes.size, &err), OK);
+    file_bytes_free(&bytes);
+    const struct timespec times[2] = {st.st_mtim, st.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    assert_int_equal(run_index().unchanged, PICTURES);
+    struct index_report report = run_with((struct index_options){.verify = true});
+    assert_int_equal(report.known, PICTURES - 1);
+    assert_int_equal(report.embedded + report.failed, 1);
+}
+
+/* Somebody writes to a file between the walk and the end of its reading. */
+static bool write_meanwhile(void *context, const char *path)
+{
+    bool *done = context;
+    if (!*done && strcmp(path, in_dir("photos/0.png")) == 0) {
+        *done = true;
+        put_picture("photos/0.png", 50);
+        const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+        utimensat(AT_FDCWD, path, times, 0);
+    }
+    return false;
+}
+
+static void test_a_file_that_changes_while_it_is_read(void **state)
+{
+    bool done = false;
+    struct index_report report =
+        run_with((struct index_options){.hooks = {.is_busy = write_meanwhile, .context = &done}});
+    assert_true(done);
+    assert_int_equal(report.failed, 1);
+    assert_int_equal(report.embedded, PICTURES - 1);
+    report = run_index();
+    assert_int_equal(report.embedded, 1);
+    assert_int_equal(report.unchanged, PICTURES - 1);
+}
+
+static void test_sidecars(void **state)
+{
+    static struct store_photo photo;
+    struct err err = {0};
+    int64_t id;
+    run_index();
+    put_text("photos/0.xmp",
+             "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF "
+             "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+             "<rdf:Description rdf:about='' xmlns:xmp='http://ns.adobe.com/xap/1.0/'"
+             " xmp:Rating='4'/></rdf:RDF></x:xmpmeta>");
+    for (int there = 1; there >= 0; there--) {
+        struct index_report report = run_index();
+        assert_int_equal(report.metadata, 1);
+        assert_int_equal(report.unchanged, PICTURES - 1);
+        assert_int_equal(store_photo_find(fx.store, in_dir("photos/0.png"), &id, &err), OK);
+        assert_int_equal(store_photo_load(fx.store, id, &photo, &err), OK);
+        assert_int_equal(photo.meta.rating, there ? 4 : PHOTO_NO_RATING);
+        store_photo_free(&photo);
+        assert_int_equal(run_index().unchanged, PICTURES);
+        if (there)
+            assert_int_equal(unlink(in_dir("photos/0.xmp")), 0);
+    }
+}
+
+static void expect_active(const struct model *model)
+{
+    struct store_model *models;
+    size_t count;
+    struct err err;
+    assert_int_equal(store_models(fx.store, &models, &count, &err), OK);
+    assert_true(models[0].active);
+    assert_string_equal(models[0].fingerprint, model_info(model)->fingerprint);
+    for (size_t i = 1; i < count; i++)
+        assert_false(models[i].active);
+    free(models);
+}
+
+/* Another model builds its vectors while the first one answers, through interruptions, and takes
+ * over when it has all. */
+static void test_models_side_by_side(void **state)
+{
+    struct err err = {0};
+    struct model *first = fx.model, *second = NULL;
+    const struct model_options options = {.dir = in_dir("other"), .name = "test/second"};
+    assert_int_equal(model_synth(in_dir("config.json"), 8, in_dir("other"), &err), OK);
+    assert_int_equal(model_open(&second, &options, &err), OK);
+    run_index();
+    expect_active(first);
+    fx.model = second;
+    /* A photograph that cannot be had now keeps the first model answering. */
+    assert_int_equal(rename(in_dir("photos/sub"), in_dir("sub")), 0);
+    struct cancel_after c = {0};
+    struct index_report report = run_with((struct index_options){.cancel = &c.cancel,
+                                                                 .on_event = cancel_after_first,
+                                                                 .context = &c,
+                                                                 .threads = 1,
+                                                                 .batch = 1});
+    assert_true(report.cancelled);
+    expect_active(first);
+    size_t done = report.embedded;
+    report = run_with((struct index_options){.keep_missing = true});
+    assert_int_equal(report.kept_missing, PICTURES / 2);
+    assert_false(report.activated);
+    assert_true(report.lacking > 0);
+    assert_string_equal(report.active_name, "test/model");
+    expect_active(first);
+    done += report.embedded;
+    assert_int_equal(rename(in_dir("sub"), in_dir("photos/sub")), 0);
+    report = run_index();
+    assert_int_equal(report.embedded, PICTURES - done);
+    assert_true(report.activated);
+    assert_string_equal(report.active_name, "test/model");
+    expect_active(second);
+    /* And back, for which the vectors are still there; with something new in between. */
+    put_picture("photos/new.png", 60);
+    assert_int_equal(run_index().embedded, 1);
+    fx.model = first;
+    report = run_index();
+    assert_int_equal(report.embedded, 1);
+    assert_true(report.activated);
+    expect_active(first);
+    model_close(second);
+}
+
 #define INDEX_TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
 
 int main(void)
@@ -419,6 +655,14 @@ int main(void)
         INDEX_TEST(test_cancelling_loses_nothing),
         INDEX_TEST(test_cancelling_in_the_middle),
         INDEX_TEST(test_a_second_indexer_is_told),
+        INDEX_TEST(test_prune_means_it),
+        INDEX_TEST(test_no_folders_known),
+        INDEX_TEST(test_an_empty_mount_point_is_kept),
+        INDEX_TEST(test_what_rules_leave_out_leaves),
+        INDEX_TEST(test_verify_sees_behind_size_and_time),
+        INDEX_TEST(test_a_file_that_changes_while_it_is_read),
+        INDEX_TEST(test_sidecars),
+        INDEX_TEST(test_models_side_by_side),
         INDEX_TEST(test_vectors_do_not_depend_on_workers),
         INDEX_TEST(test_a_picture_finds_itself),
         INDEX_TEST(test_fingerprints_tell_weights_apart),

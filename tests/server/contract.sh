@@ -13,7 +13,7 @@ case $here in /*) ;; *) here=$PWD/$here ;; esac
 # shellcheck source=tests/server/lib.sh
 . "$here/lib.sh"
 
-make_library 24
+make_library 90
 picture=$(find pictures -name '*.jpg' | sort | head -n 1)
 serve --thumbnails "$scratch/thumbnails"
 "$check" "$address" "$document" "$picture" || fail "the answers are not those of the contract"

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154,SC2034 # names that are given and taken by who sources this
 # SPDX-License-Identifier: MIT
 #
 # What the server's tests share. Sourced after tests/cli/lib.sh, in its empty folder:
@@ -9,8 +9,6 @@
 #
 # The server is ended when the test ends, however that is.
 
-# shellcheck disable=SC2154,SC2034 # given by, and taken by, who sources this
-:
 pid=
 address=
 
@@ -20,7 +18,7 @@ make_library() {
 }
 
 serve() {
-    "$fovea" serve --library "$scratch/library.db" --model demo --listen 127.0.0.1:0 "$@" \
+    "$fovea" serve --library "$scratch/library.db" --model "${serve_model:-demo}" --listen 127.0.0.1:0 "$@" \
         >serve.out 2>serve.err &
     pid=$!
     trap 'kill -9 "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT

@@ -542,9 +542,7 @@ static void test_iptc(void **state)
     expect_time(&meta, "2021-07-04T00:00:00");
     meta = READ_IPTC("\x1c\2\x19\x80\4\0\0\0\3sea"); /* an extended length */
     assert_string_equal(meta.keywords, "sea\n");
-    static const char *const bad[] = {"\x1c\2\x19\x80\x05\1\1\1\1\1",
-                                      "\x1c\2\x19\x7f\xff"
-                                      "a",
+    static const char *const bad[] = {"\x1c\2\x19\x80\x05\1\1\1\1\1", "\x1c\2\x19\x7f\377a",
                                       "\x1c\2\x19\x80\4\xff\xff\xff\xff", "\x1d\2\x19\1\1", "\x1c"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         meta = read_iptc(bad[i], strlen(bad[i]));

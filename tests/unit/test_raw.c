@@ -125,7 +125,8 @@ static void check_orientation(bool dng, bool big_endian, int orientation, int ow
                                .small = small.data,
                                .small_bytes = small.size};
     tiff_raw_file(&file, &f);
-    expect_libraw_opens(dcraw_flip[orientation ? orientation : own]);
+    if (orientation)
+        expect_libraw_opens(dcraw_flip[orientation]);
     struct image image = decode_ok();
     char names[5];
     corner_names(names, &image);

@@ -9,17 +9,26 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))('playwright-core');
+const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))(
+  'playwright-core',
+);
 
 const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
-  '--disable-sync', '--disable-quic', '--no-first-run',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-quic',
+  '--no-first-run',
   // The map is drawn without a graphics card.
-  '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--ignore-gpu-blocklist',
 ];
 const START_MS = 30_000;
 // Long: the machine may be busy with other tests.
-export const WAIT_MS = 15_000;
+export const WAIT_MS = Number(process.env.FOVEA_WEB_WAIT_MS ?? 15_000);
 
 export const openBrowser = (executablePath) =>
   chromium.launch({ executablePath, args: FLAGS, headless: true });
@@ -61,21 +70,42 @@ export async function freePort() {
 // One server process after another on the same port.
 export class Server {
   constructor(fovea, library, port, more = []) {
-    Object.assign(this, { fovea, library, port, more, child: null, log: '' });
+    Object.assign(this, {
+      fovea,
+      library,
+      port,
+      more,
+      child: null,
+      log: '',
+    });
     this.url = `http://127.0.0.1:${port}`;
   }
 
   async start() {
-    const args = ['serve', '--library', this.library, '--listen', `127.0.0.1:${this.port}`, ...this.more];
-    const child = spawn(this.fovea, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const args = [
+      'serve',
+      '--library',
+      this.library,
+      '--listen',
+      `127.0.0.1:${this.port}`,
+      ...this.more,
+    ];
+    const child = spawn(this.fovea, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.child = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (bytes) => (this.log = (this.log + bytes).slice(-20_000)));
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`fovea serve ended with ${child.exitCode}: ${this.log}`);
-      const response = await fetch(`${this.url}/`);
-      return response.ok;
-    }, `fovea serve on port ${this.port}`, START_MS);
+    await until(
+      async () => {
+        if (child.exitCode !== null)
+          throw new Error(`fovea serve ended with ${child.exitCode}: ${this.log}`);
+        const response = await fetch(`${this.url}/`);
+        return response.ok;
+      },
+      `fovea serve on port ${this.port}`,
+      START_MS,
+    );
   }
 
   async stop() {
@@ -88,8 +118,14 @@ export class Server {
 }
 
 // A page in a context of its own. `quiet`: patterns of console errors that belong to the test.
-export async function openPage(browser, { url, width = 1280, height = 800, quiet = [], ...context }) {
-  const ctx = await browser.newContext({ viewport: { width, height }, ...context });
+export async function openPage(
+  browser,
+  { url, width = 1280, height = 800, quiet = [], ...context },
+) {
+  const ctx = await browser.newContext({
+    viewport: { width, height },
+    ...context,
+  });
   const page = await ctx.newPage();
   page.setDefaultTimeout(WAIT_MS);
   const wrong = [];
@@ -104,7 +140,8 @@ export async function openPage(browser, { url, width = 1280, height = 800, quiet
   });
   page.on('request', (request) => {
     const target = request.url();
-    if (!target.startsWith(url) && !/^(blob|data):/.test(target)) wrong.push(`request to ${target}`);
+    if (!target.startsWith(url) && !/^(blob|data):/.test(target))
+      wrong.push(`request to ${target}`);
   });
   return {
     page,
@@ -120,7 +157,8 @@ export async function openPage(browser, { url, width = 1280, height = 800, quiet
 // The ids of the tiles that exist, in the order of the list.
 export const tileIds = (page) =>
   page.$$eval('.tile', (tiles) =>
-    tiles.sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map((tile) => Number(tile.dataset.id)));
+    tiles.sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map((tile) => Number(tile.dataset.id)),
+  );
 
 export async function tilesShown(page) {
   await page.locator('.tile').first().waitFor();
@@ -130,7 +168,12 @@ export async function tilesShown(page) {
 export async function api(server, method, path, body) {
   const response = await fetch(server.url + path, {
     method,
-    ...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}),
+    ...(body
+      ? {
+          body: JSON.stringify(body),
+          headers: { 'Content-Type': 'application/json' },
+        }
+      : {}),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

@@ -19,21 +19,28 @@ function contrast(a, b) {
 }
 
 // The colours as the browser has them.
-const colour = (page, name) => page.evaluate((variable) => {
-  const probe = document.createElement('i');
-  probe.style.color = `var(--${variable})`;
-  document.body.append(probe);
-  const parts = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
-  probe.remove();
-  return parts;
-}, name);
+const colour = (page, name) =>
+  page.evaluate((variable) => {
+    const probe = document.createElement('i');
+    probe.style.color = `var(--${variable})`;
+    document.body.append(probe);
+    const parts = getComputedStyle(probe)
+      .color.match(/[\d.]+/g)
+      .slice(0, 3)
+      .map(Number);
+    probe.remove();
+    return parts;
+  }, name);
 
 export const tests = {
   'dark at first, light when chosen, and it stays': async ({ browser, server }) => {
-    const { page, go, close } = await openPage(browser, { url: server.url });
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+    });
     await go('');
     await tilesShown(page);
-    const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const background = () =>
+      page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const dark = await background();
     check(luminance(dark.match(/\d+/g).map(Number)) < 0.02, `dark: ${dark}`);
     for (const theme of ['dark', 'light']) {
@@ -55,7 +62,13 @@ export const tests = {
   },
 
   'fits a phone': async ({ browser, server }) => {
-    const { page, go, close } = await openPage(browser, { url: server.url, width: 360, height: 740, hasTouch: true, isMobile: true });
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+      width: 360,
+      height: 740,
+      hasTouch: true,
+      isMobile: true,
+    });
     for (const view of views) {
       await go(`#/${view}`);
       await page.locator('main > *').first().waitFor();
@@ -73,43 +86,71 @@ export const tests = {
   },
 
   'every control has a name': async ({ browser, server }) => {
-    const { page, go, close } = await openPage(browser, { url: server.url });
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+    });
     for (const view of views) {
       await go(`#/${view}`);
       await page.locator('main > *').first().waitFor();
       await page.waitForTimeout(300);
-      const nameless = await page.$$eval('button, a, input:not([type=hidden]), select, textarea', (controls) =>
-        controls.filter((control) => {
-          const label = control.getAttribute('aria-label') ?? '';
-          const text = control.textContent ?? '';
-          const labelled = control.labels ? [...control.labels].map((one) => one.textContent).join('') : '';
-          return !(label + text + labelled).trim();
-        }).map((control) => control.outerHTML.slice(0, 120)));
+      const nameless = await page.$$eval(
+        'button, a, input:not([type=hidden]), select, textarea',
+        (controls) =>
+          controls
+            .filter((control) => {
+              const label = control.getAttribute('aria-label') ?? '';
+              const text = control.textContent ?? '';
+              const labelled = control.labels
+                ? [...control.labels].map((one) => one.textContent).join('')
+                : '';
+              return !(label + text + labelled).trim();
+            })
+            .map((control) => control.outerHTML.slice(0, 120)),
+      );
       same(nameless, [], `${view}: controls without a name`);
     }
     await close();
   },
 
   'the keyboard goes everywhere, and one sees where it is': async ({ browser, server }) => {
-    const { page, go, close } = await openPage(browser, { url: server.url });
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+    });
     await go('');
     await tilesShown(page);
     await page.keyboard.press('Tab');
-    same(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content', 'the first stop');
-    for (const [key, view] of [['d', 'duplicates'], ['c', 'categories'], ['m', 'map'], ['s', 'search']]) {
+    same(
+      await page.evaluate(() => document.activeElement.textContent),
+      'Skip to the content',
+      'the first stop',
+    );
+    for (const [key, view] of [
+      ['d', 'duplicates'],
+      ['c', 'categories'],
+      ['m', 'map'],
+      ['s', 'search'],
+    ]) {
       await page.evaluate(() => document.activeElement.blur());
       await page.keyboard.press('g');
       await page.keyboard.press(key);
-      await until(async () => (await page.evaluate(() => location.hash)).startsWith(`#/${view}`), `g ${key}`);
+      await until(
+        async () => (await page.evaluate(() => location.hash)).startsWith(`#/${view}`),
+        `g ${key}`,
+      );
     }
     await page.keyboard.press('/');
     same(await page.evaluate(() => document.activeElement.type), 'search', '/ leads to the search');
-    let outlined = 0;
-    for (let i = 0; i < 8; i++) {
+    const hidden = [];
+    for (let i = 0; i < 4; i++) {
       await page.keyboard.press('Tab');
-      outlined += await page.evaluate(() => (getComputedStyle(document.activeElement).outlineStyle !== 'none' ? 1 : 0));
+      const stop = await page.evaluate(() => {
+        const { activeElement } = document;
+        const seen = getComputedStyle(activeElement).outlineStyle !== 'none';
+        return seen ? null : activeElement.outerHTML.slice(0, 80);
+      });
+      if (stop) hidden.push(stop);
     }
-    same(outlined, 8, 'stops that show the focus');
+    same(hidden, [], 'stops that do not show the focus');
     await page.evaluate(() => document.activeElement.blur());
     await page.keyboard.press('?');
     await page.getByRole('heading', { name: 'How it works' }).waitFor();
@@ -118,10 +159,17 @@ export const tests = {
   },
 
   'does not move for whom it should not': async ({ browser, server }) => {
-    const { page, go, close } = await openPage(browser, { url: server.url, reducedMotion: 'reduce' });
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+      reducedMotion: 'reduce',
+    });
     await go('');
     await tilesShown(page);
-    const moving = await page.evaluate(() => document.getAnimations().filter((one) => Number(one.effect?.getTiming().duration) > 1).length);
+    const moving = await page.evaluate(
+      () =>
+        document.getAnimations().filter((one) => Number(one.effect?.getTiming().duration) > 1)
+          .length,
+    );
     same(moving, 0, 'animations');
     await close();
   },

@@ -25,108 +25,108 @@ if (!root) throw new Error('the page has no place for the application');
 const shell = new Shell(root, live, () => help.open());
 
 const withoutPhoto = (route: Route): Route => {
-    const params = new URLSearchParams(route.params);
-    params.delete('photo');
-    return { view: route.view, params };
+  const params = new URLSearchParams(route.params);
+  params.delete('photo');
+  return { view: route.view, params };
 };
 
 const withPhoto = (id: number): Route => {
-    const { view, params } = withoutPhoto(router.route);
-    params.set('photo', String(id));
-    return { view, params };
+  const { view, params } = withoutPhoto(router.route);
+  params.set('photo', String(id));
+  return { view, params };
 };
 
 const viewer = new Viewer({
-    onShow: (id) => router.note(withPhoto(id), 'replace'),
-    onClose: () => router.note(withoutPhoto(router.route), 'replace'),
-    onSimilar: (photo) => app.moreLike(photo),
+  onShow: (id) => router.note(withPhoto(id), 'replace'),
+  onClose: () => router.note(withoutPhoto(router.route), 'replace'),
+  onSimilar: (photo) => app.moreLike(photo),
 });
 
 const app: App = {
-    router,
-    live,
-    openPhoto: (id, source) => {
-        router.note(withPhoto(id), 'push');
-        void viewer.open(id, source);
-    },
-    moreLike: (photo: Photo) => {
-        if (current !== 'search')
-            router.go({ view: 'search', params: new URLSearchParams({ like: String(photo.id) }) });
-        searchView.moreLike(photo);
-    },
+  router,
+  live,
+  openPhoto: (id, source) => {
+    router.note(withPhoto(id), 'push');
+    void viewer.open(id, source);
+  },
+  moreLike: (photo: Photo) => {
+    if (current !== 'search')
+      router.go({ view: 'search', params: new URLSearchParams({ like: String(photo.id) }) });
+    searchView.moreLike(photo);
+  },
 };
 
 const searchView = new SearchView(app);
 const views: Record<ViewName, View> = {
-    search: searchView,
-    map: new MapView(app),
-    duplicates: new DuplicatesView(app),
-    categories: new CategoriesView(app),
+  search: searchView,
+  map: new MapView(app),
+  duplicates: new DuplicatesView(app),
+  categories: new CategoriesView(app),
 };
 let current: ViewName | null = null;
 
 router.watch((route) => {
-    const view = views[route.view];
-    if (current && current !== route.view) views[current].leave();
-    if (current !== route.view) window.scrollTo({ top: 0 });
-    current = route.view;
-    shell.show(route.view, view.element);
-    const plain = withoutPhoto(route);
-    shell.remember(route.view, formatRoute(plain));
-    view.enter(plain);
-    const id = Number(route.params.get('photo'));
-    if (id > 0 && viewer.shownId !== id) {
-        router.note(withPhoto(id), 'replace');
-        void viewer.open(id, view.source?.() ?? { photos: () => [] });
-    } else if (!(id > 0) && viewer.shownId !== null) viewer.close();
+  const view = views[route.view];
+  if (current && current !== route.view) views[current].leave();
+  if (current !== route.view) window.scrollTo({ top: 0 });
+  current = route.view;
+  shell.show(route.view, view.element);
+  const plain = withoutPhoto(route);
+  shell.remember(route.view, formatRoute(plain));
+  view.enter(plain);
+  const id = Number(route.params.get('photo'));
+  if (id > 0 && viewer.shownId !== id) {
+    router.note(withPhoto(id), 'replace');
+    void viewer.open(id, view.source?.() ?? { photos: () => [] });
+  } else if (!(id > 0) && viewer.shownId !== null) viewer.close();
 });
 
 const login = new Login(() => {
-    void live.connect().then(() => {
-        if (current) views[current].refresh();
-    });
+  void live.connect().then(() => {
+    if (current) views[current].refresh();
+  });
 });
 observeErrors((error) => {
-    if (error.status === 401) {
-        live.lock();
-        login.ask();
-    } else if (error.status === 0) live.lost();
+  if (error.status === 401) {
+    live.lock();
+    login.ask();
+  } else if (error.status === 0) live.lost();
 });
 live.watch((now, before) => {
-    if (now.link === 'online' && before.link === 'offline' && current) views[current].refresh();
+  if (now.link === 'online' && before.link === 'offline' && current) views[current].refresh();
 });
 
 installIntake((files) => {
-    if (current !== 'search') router.go({ view: 'search', params: new URLSearchParams() });
-    if (viewer.shownId !== null) viewer.close();
-    searchView.addImages(files);
+  if (current !== 'search') router.go({ view: 'search', params: new URLSearchParams() });
+  if (viewer.shownId !== null) viewer.close();
+  searchView.addImages(files);
 });
 
 let leader = false; // "g" was pressed: the next key names a view
 window.addEventListener(
-    'keydown',
-    (event) => {
-        if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-        if (document.querySelector('dialog[open]')) return;
-        const goals: Record<string, ViewName> = {
-            s: 'search',
-            m: 'map',
-            d: 'duplicates',
-            c: 'categories',
-        };
-        const goal = leader ? goals[event.key] : undefined;
-        leader = event.key === 'g';
-        if (goal) {
-            event.preventDefault();
-            event.stopPropagation();
-            router.go({ view: goal, params: new URLSearchParams() });
-        } else if (event.key === '/') {
-            event.preventDefault();
-            if (current !== 'search') router.go({ view: 'search', params: new URLSearchParams() });
-            searchView.focusInput();
-        } else if (event.key === '?') help.open();
-    },
-    true,
+  'keydown',
+  (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.querySelector('dialog[open]')) return;
+    const goals: Record<string, ViewName> = {
+      s: 'search',
+      m: 'map',
+      d: 'duplicates',
+      c: 'categories',
+    };
+    const goal = leader ? goals[event.key] : undefined;
+    leader = event.key === 'g';
+    if (goal) {
+      event.preventDefault();
+      event.stopPropagation();
+      router.go({ view: goal, params: new URLSearchParams() });
+    } else if (event.key === '/') {
+      event.preventDefault();
+      if (current !== 'search') router.go({ view: 'search', params: new URLSearchParams() });
+      searchView.focusInput();
+    } else if (event.key === '?') help.open();
+  },
+  true,
 );
 
 mountToasts();

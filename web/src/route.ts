@@ -7,58 +7,58 @@ export const viewNames = ['search', 'map', 'duplicates', 'categories'] as const;
 export type ViewName = (typeof viewNames)[number];
 
 export interface Route {
-    view: ViewName;
-    params: URLSearchParams;
+  view: ViewName;
+  params: URLSearchParams;
 }
 
 export function parseRoute(hash: string): Route {
-    const match = /^#?\/?([a-z]*)(?:\?(.*))?$/s.exec(hash);
-    const view = viewNames.find((name) => name === match?.[1]);
-    return { view: view ?? 'search', params: new URLSearchParams(view ? (match?.[2] ?? '') : '') };
+  const match = /^#?\/?([a-z]*)(?:\?(.*))?$/s.exec(hash);
+  const view = viewNames.find((name) => name === match?.[1]);
+  return { view: view ?? 'search', params: new URLSearchParams(view ? (match?.[2] ?? '') : '') };
 }
 
 export function formatRoute(route: Route): string {
-    const params = route.params.toString();
-    return `#/${route.view}${params ? `?${params}` : ''}`;
+  const params = route.params.toString();
+  return `#/${route.view}${params ? `?${params}` : ''}`;
 }
 
 type Watcher = (route: Route) => void;
 
 export class Router {
-    private readonly watchers: Watcher[] = [];
+  private readonly watchers: Watcher[] = [];
 
-    constructor() {
-        window.addEventListener('popstate', () => this.tell());
-        window.addEventListener('hashchange', () => this.tell());
-    }
+  constructor() {
+    window.addEventListener('popstate', () => this.tell());
+    window.addEventListener('hashchange', () => this.tell());
+  }
 
-    get route(): Route {
-        return parseRoute(window.location.hash);
-    }
+  get route(): Route {
+    return parseRoute(window.location.hash);
+  }
 
-    // `push` makes a step that "back" returns from.
-    go(route: Route, how: 'push' | 'replace' = 'push'): void {
-        const hash = formatRoute(route);
-        if (hash === formatRoute(this.route) && window.location.hash) return;
-        if (how === 'push') window.history.pushState(null, '', hash);
-        else window.history.replaceState(null, '', hash);
-        this.tell();
-    }
+  // `push` makes a step that "back" returns from.
+  go(route: Route, how: 'push' | 'replace' = 'push'): void {
+    const hash = formatRoute(route);
+    if (hash === formatRoute(this.route) && window.location.hash) return;
+    if (how === 'push') window.history.pushState(null, '', hash);
+    else window.history.replaceState(null, '', hash);
+    this.tell();
+  }
 
-    // Changes the address without telling anyone: it follows what the page already shows.
-    note(route: Route, how: 'push' | 'replace'): void {
-        const hash = formatRoute(route);
-        if (hash === window.location.hash) return;
-        if (how === 'push') window.history.pushState(null, '', hash);
-        else window.history.replaceState(null, '', hash);
-    }
+  // Changes the address without telling anyone: it follows what the page already shows.
+  note(route: Route, how: 'push' | 'replace'): void {
+    const hash = formatRoute(route);
+    if (hash === window.location.hash) return;
+    if (how === 'push') window.history.pushState(null, '', hash);
+    else window.history.replaceState(null, '', hash);
+  }
 
-    watch(watcher: Watcher): void {
-        this.watchers.push(watcher);
-    }
+  watch(watcher: Watcher): void {
+    this.watchers.push(watcher);
+  }
 
-    tell(): void {
-        const route = this.route;
-        for (const watcher of this.watchers) watcher(route);
-    }
+  tell(): void {
+    const route = this.route;
+    for (const watcher of this.watchers) watcher(route);
+  }
 }
