@@ -82,6 +82,8 @@ static int compare_ids(const void *a, const void *b)
 static enum status take_file(struct load *load, const struct sql *q, struct err *err)
 {
     int64_t id = sqlite3_column_int64(q->stmt, 0);
+    if (load->id_count == 0) /* and no array */
+        return OK;
     const int64_t *found = bsearch(&id, load->ids, load->id_count, sizeof id, compare_ids);
     if (!found || load->rows[found - load->ids] != NO_ROW)
         return OK;
