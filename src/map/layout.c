@@ -65,16 +65,16 @@ static inline void sample_edge(const struct tournament *t, const struct edge *e,
 {
     size_t width = (size_t)dim;
     struct chance chance = {chance_mix(t->key ^ number)};
-    float *head = t->positions + e->head * width;
-    steps_attract_both(&t->steps, head, t->positions + e->tail * width, dim);
+    float *head = t->positions + e->head * width, *tail = t->positions + e->tail * width;
     const float *others[STEPS_NEGATIVES_MAX];
-    int count = 0;
+    float step[LAYOUT_DIM_MAX] = {0};
     for (int i = 0; i < t->negatives; i++) {
         size_t other = chance_below(&chance, (uint32_t)t->count);
-        if (other != e->head)
-            others[count++] = t->before + other * width;
+        others[i] = other == e->head ? head : t->before + other * width;
     }
-    steps_repel(&t->steps, head, others, count, dim);
+    steps_sample(&t->steps, head, tail, others, t->negatives, step, dim);
+    for (int d = 0; d < dim; d++)
+        tail[d] -= step[d];
 }
 
 static inline void play_edges(const struct tournament *t, const struct meeting *m, int dim)
@@ -115,9 +115,9 @@ static void play(void *context, int item, int lane)
 
 static void run_epoch(struct tournament *t, struct team *team)
 {
+    if (t->blocks > 1)
+        memcpy(t->before, t->positions, t->count * (size_t)t->dim * sizeof *t->before);
     for (t->round = 0; t->round < t->blocks; t->round++) {
-        if (t->blocks > 1)
-            memcpy(t->before, t->positions, t->count * (size_t)t->dim * sizeof *t->before);
         team_run(team, (int)(t->round == t->blocks - 1 ? t->blocks : t->blocks / 2), play, t);
     }
 }
@@ -211,7 +211,8 @@ enum status layout_run(float *positions, int dim, const struct sparse *graph,
                            .count = graph->count,
                            .dim = dim,
                            .negatives = options->negatives};
-    assert(dim >= 1 && dim <= LAYOUT_DIM_MAX && options->negatives <= STEPS_NEGATIVES_MAX);
+    assert(dim >= 1 && dim <= LAYOUT_DIM_MAX && options->negatives % 2 == 1 &&
+           options->negatives <= STEPS_NEGATIVES_MAX);
     if (graph->count == 0)
         return OK;
     enum status status = tournament_open(&t, graph, options, err);

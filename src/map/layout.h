@@ -18,7 +18,7 @@ struct layout_options {
     double gamma; /* weight of repulsion, 1 */
     double rate;  /* at the start; falls to 0 in a straight line. 1, for transform 0.25 */
     int epochs;
-    int negatives; /* per attraction, 5 */
+    int negatives; /* per attraction, 5; odd, at most 15 */
     uint64_t seed;
 };
 

@@ -32,11 +32,12 @@ static void place_epoch(const struct placing *p, const struct layout_steps *step
         uint32_t share = steps_share(p->arrows->weights[e], p->most, p->options->epochs);
         if (!steps_is_due(share, (uint32_t)epoch))
             continue;
-        steps_attract(steps, y, p->fixed + p->arrows->ids[e] * dim, p->dim);
         const float *others[STEPS_NEGATIVES_MAX];
+        float step[LAYOUT_DIM_MAX] = {0};
         for (int i = 0; i < p->options->negatives; i++)
             others[i] = p->fixed + chance_below(&chance, (uint32_t)p->fixed_count) * dim;
-        steps_repel(steps, y, others, p->options->negatives, p->dim);
+        steps_sample(steps, y, p->fixed + p->arrows->ids[e] * dim, others, p->options->negatives,
+                     step, p->dim);
     }
 }
 
@@ -58,7 +59,7 @@ void layout_place(float *positions, int dim, const struct layout_arrows *arrows,
                   size_t fixed_count, const struct layout_options *options, struct team *team)
 {
     struct placing p = {options, arrows, fixed, fixed_count, positions, dim, 0};
-    assert(dim >= 1 && dim <= LAYOUT_DIM_MAX && fixed_count > 0 &&
+    assert(dim >= 1 && dim <= LAYOUT_DIM_MAX && fixed_count > 0 && options->negatives % 2 == 1 &&
            options->negatives <= STEPS_NEGATIVES_MAX);
     for (size_t e = 0; e < arrows->count * (size_t)arrows->k; e++)
         p.most = fmaxf(p.most, arrows->weights[e]);

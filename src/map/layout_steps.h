@@ -17,7 +17,7 @@
 #define STEPS_NEAR 0.001f  /* keeps the repulsion of points that coincide finite */
 #define STEPS_LEAST 1e-30f /* a squared distance that is none */
 
-enum { STEPS_NEGATIVES_MAX = 8 };
+enum { STEPS_NEGATIVES_MAX = 15 };
 
 struct layout_steps {
     float a, b, gamma, rate;
@@ -84,49 +84,37 @@ static inline steps_f32 steps_power(steps_f32 x, float y)
     return v.f * g;
 }
 
-static inline float steps_attraction(const struct layout_steps *s, float square)
+static inline float steps_least(float square)
 {
-    if (!(square > STEPS_LEAST))
-        return 0;
-    float power = steps_power((steps_f32){square, 1, 1, 1}, s->b)[0];
-    return -2 * s->a * s->b * power / (square * (1 + s->a * power));
+    return square > STEPS_LEAST ? square : STEPS_LEAST;
 }
 
-static inline void steps_attract(const struct layout_steps *s, float *y, const float *other,
-                                 int dim)
+/* One sample of an edge: y is attracted by `tail` and repelled by each of others[negatives], an odd
+ * number; step: [dim] is what attraction moved y by, for the other end. A pointer to y itself among
+ * the others is nobody.
+ *
+ * Two moves at a time are made together: one by one, each would wait for the one before; more at
+ * once overshoot where it is crowded (with all of them, the silhouette of the digits falls by
+ * 0.01). */
+static inline void steps_sample(const struct layout_steps *s, float *y, const float *tail,
+                                const float *const *others, int negatives, float *step, int dim)
 {
-    float factor = steps_attraction(s, steps_square(y, other, dim));
-    for (int d = 0; d < dim; d++)
-        y[d] += s->rate * steps_clip(factor * (y[d] - other[d]));
-}
-
-static inline void steps_attract_both(const struct layout_steps *s, float *y, float *other, int dim)
-{
-    float factor = steps_attraction(s, steps_square(y, other, dim));
-    for (int d = 0; d < dim; d++) {
-        float step = s->rate * steps_clip(factor * (y[d] - other[d]));
-        y[d] += step;
-        other[d] -= step;
-    }
-}
-
-/* What repels y: `count` points. Two at a time move it together: one by one, each would wait for
- * the one before; all at once, it overshoots where it is crowded (the silhouette of the digits
- * falls by 0.01). */
-static inline void steps_repel(const struct layout_steps *s, float *y, const float *const *others,
-                               int count, int dim)
-{
-    for (int first = 0; first < count; first += 2) {
-        const float *one = others[first], *two = others[first + 1 < count ? first + 1 : first];
-        float weight = first + 1 < count ? 1 : 0.5f;
-        steps_f32 square = {fmaxf(steps_square(y, one, dim), STEPS_LEAST),
-                            fmaxf(steps_square(y, two, dim), STEPS_LEAST), 1, 1};
+    const float attraction = -2 * s->a * s->b, repulsion = 2 * s->gamma * s->b;
+    for (int n = -1; n < negatives; n += 2) {
+        const float *one = n < 0 ? tail : others[n], *two = others[n + 1];
+        steps_f32 square = {steps_least(steps_square(y, one, dim)),
+                            steps_least(steps_square(y, two, dim)), 1, 1};
         steps_f32 power = steps_power(square, s->b);
-        steps_f32 factor = 2 * s->gamma * s->b / ((STEPS_NEAR + square) * (1 + s->a * power));
-        for (int d = 0; d < dim; d++)
-            y[d] +=
-                s->rate * weight *
-                (steps_clip(factor[0] * (y[d] - one[d])) + steps_clip(factor[1] * (y[d] - two[d])));
+        steps_f32 near = {n < 0 ? 0 : STEPS_NEAR, STEPS_NEAR, 0, 0};
+        steps_f32 weight = {n < 0 ? attraction * power[0] : repulsion, repulsion, 0, 0};
+        steps_f32 factor = weight / ((near + square) * (1 + s->a * power));
+        for (int d = 0; d < dim; d++) {
+            float first = s->rate * steps_clip(factor[0] * (y[d] - one[d]));
+            float second = s->rate * steps_clip(factor[1] * (y[d] - two[d]));
+            if (n < 0)
+                step[d] = first;
+            y[d] += first + second;
+        }
     }
 }
 

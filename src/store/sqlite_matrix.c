@@ -99,6 +99,8 @@ static enum status take_copy(struct load *load, const struct sql *q, size_t row,
 static enum status take_file(struct load *load, const struct sql *q, struct err *err)
 {
     int64_t id = sqlite3_column_int64(q->stmt, 0);
+    if (load->id_count == 0) /* and no array */
+        return OK;
     const int64_t *found = bsearch(&id, load->ids, load->id_count, sizeof id, compare_ids);
     if (!found)
         return OK;
