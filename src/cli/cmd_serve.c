@@ -145,7 +145,6 @@ static void log_line(const char *line, void *user)
 /* Without a desktop there is nobody to tell. */
 static void show_page(const char *address)
 {
-    extern char **environ;
     const char *opener = "xdg-open";
 #ifdef __APPLE__
     opener = "open";

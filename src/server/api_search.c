@@ -303,8 +303,10 @@ static void read_uploads(struct fields *fields, const json_t *request, const str
             return;
         }
         const json_t *item = json_array_get(weights, used);
-        if (item && json_is_object(item))
+        if (json_is_object(item))
             fields_only(fields, item, names);
+        else if (item)
+            fields_fail(fields, "images", "a list of objects is accepted");
         struct wanted *wanted = &question->wanted[question->wanted_count++];
         wanted->file = part->data;
         wanted->file_size = part->size;

@@ -142,6 +142,8 @@ enum status form_parse(struct form *out, const char *content_type, const uint8_t
                        struct err *err)
 {
     *out = (struct form){0};
+    if (size == 0)
+        return err_set(err, ERR_FORMAT, "the form is empty");
     struct reader reader;
     bool more = false;
     enum status status = begin(&reader, content_type, body, size, err);

@@ -154,6 +154,14 @@ static void test_forms(void **state)
     }
 }
 
+static void test_no_body(void **state)
+{
+    struct form form;
+    struct err err;
+    assert_int_equal(form_parse(&form, MULTI, NULL, 0, &err), ERR_FORMAT);
+    assert_int_equal(form.count, 0);
+}
+
 static uint64_t random_state;
 
 static uint32_t chance(uint32_t below) /* splitmix64 */
@@ -233,7 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_forms),     cmocka_unit_test(test_forms_at_random),
-        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_no_body),   cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

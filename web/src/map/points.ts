@@ -143,7 +143,7 @@ export class PointCloud {
     this.points.geometry = geometry;
     this.pickPoints.geometry = geometry;
     // Smaller where there are many.
-    this.uniforms.size.value = Math.max(4, Math.min(17, 42 / Math.log10(10 + count)));
+    this.uniforms.size.value = Math.max(5, Math.min(30, 66 / Math.log10(10 + count)));
   }
 
   setColours(colours: readonly string[], of: Int16Array): void {

@@ -13,7 +13,7 @@ export interface CameraPlace {
   target: [number, number, number];
 }
 
-export const HOME: CameraPlace = { position: [0, 0.55, 2.6], target: [0, 0, 0] };
+export const HOME: CameraPlace = { position: [0, 0.5, 2.3], target: [0, 0, 0] };
 const TRAVEL_MS = 900;
 const FLIGHT_MS = 650;
 const NEAR_FOR_PICTURES = 0.75;
