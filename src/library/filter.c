@@ -26,6 +26,7 @@ struct matcher {
     const struct store_labels *labels; /* category */
     int position;                      /* of the category in its set; -1: none of these */
     size_t folder_size;                /* without slashes at the end */
+    struct row_set copies;             /* rows with a further path in the folder */
 };
 
 struct match {
@@ -210,7 +211,8 @@ static bool matches(const struct match *match, const struct matcher *m, size_t r
     case FILTER_CATEGORY:
         return category_matches(m, row);
     case FILTER_FOLDER:
-        return in_folder(match->snapshot->matrix->paths[row], t->text, m->folder_size);
+        return in_folder(match->snapshot->matrix->paths[row], t->text, m->folder_size) ||
+               row_set_has(&m->copies, row);
     case FILTER_GPS:
         return in_box(t, fact->latitude, fact->longitude);
     case FILTER_RATING:
@@ -244,15 +246,25 @@ static bool passes(const struct match *match, size_t row)
     return true;
 }
 
+static enum status choose_folder(struct matcher *m, const struct store_matrix *matrix,
+                                 struct err *err)
+{
+    const char *text = m->term->text;
+    m->folder_size = strlen(text);
+    while (m->folder_size > 0 && text[m->folder_size - 1] == '/')
+        m->folder_size--; /* to 0, of the root: every absolute path has its slash there */
+    enum status status = row_set_open(&m->copies, matrix->count, false, err);
+    for (size_t i = 0; status == OK && i < matrix->copy_count; i++)
+        if (in_folder(matrix->copy_paths[i], text, m->folder_size))
+            row_set_add(&m->copies, matrix->copy_rows[i]);
+    return status;
+}
+
 static enum status prepare(struct match *match, const struct filter_term *term, struct err *err)
 {
     const struct store_facts *facts = match->snapshot->facts;
     struct matcher *m = &match->matchers[match->count++];
-    *m = (struct matcher){.term = term, .folder_size = strlen(term->text)};
-    while (m->folder_size > 1 && term->text[m->folder_size - 1] == '/')
-        m->folder_size--;
-    if (m->folder_size == 1 && term->text[0] == '/')
-        m->folder_size = 0; /* the root: every absolute path has its slash there */
+    *m = (struct matcher){.term = term};
     m->folded = fold_text(term->text, strlen(term->text));
     if (!m->folded)
         return err_no_memory(err, "a filter", strlen(term->text));
@@ -265,6 +277,8 @@ static enum status prepare(struct match *match, const struct filter_term *term, 
         return mark_names(m, &facts->formats, err);
     case FILTER_CATEGORY:
         return choose_category(m, match->snapshot, err);
+    case FILTER_FOLDER:
+        return choose_folder(m, match->snapshot->matrix, err);
     default:
         return OK;
     }
@@ -283,6 +297,7 @@ enum status filter_apply(const struct filter *filter, const struct snapshot *sna
     for (size_t i = 0; i < match.count; i++) {
         free(match.matchers[i].folded);
         free(match.matchers[i].names);
+        row_set_close(&match.matchers[i].copies);
     }
     return status;
 }

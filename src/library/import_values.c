@@ -105,7 +105,7 @@ enum status text_of(struct keep *keep, json_t *value, size_t size_max, const cha
                            json_string_length(value), size_max);
         return OK;
     }
-    size_t size = hex && json_is_string(hex) ? json_string_length(hex) : 1;
+    size_t size = json_is_string(hex) ? json_string_length(hex) : 1;
     if (size % 2 != 0 || size / 2 > size_max)
         return err_set(err, ERR_FORMAT, "a text is to be a string, or {\"hex\": \"…\"}");
     char *bytes = keep_alloc(keep, size / 2 + 1, err);

@@ -25,7 +25,7 @@
 #include <sqlite3.h>
 
 /* The mtime of a path whose failure is to be no answer at the next look. */
-#define FAILURE_NO_TIME INT64_MIN
+#define FAILURE_NO_TIME STORE_NO_MTIME
 
 enum sql_slot {
     SQL_BEGIN_READ,

@@ -73,7 +73,7 @@ static enum status take_meta(struct load *load, size_t row, const struct photo_m
     bool failed = false;
     fact->taken_ms = m->taken_ms;
     fact->offset_min = (int16_t)m->offset_min;
-    fact->rating = (int8_t)m->rating;
+    fact->rating = m->rating;
     fact->iso = m->iso;
     fact->latitude = m->latitude;
     fact->longitude = m->longitude;

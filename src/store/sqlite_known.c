@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(STORE_NO_MTIME == FAILURE_NO_TIME, "one mark for both");
-
 /* --- paths -------------------------------------------------------------------------------- */
 
 #define KNOWN_COLUMNS                                                                              \

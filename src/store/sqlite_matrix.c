@@ -34,7 +34,9 @@ struct load {
     int64_t *ids; /* [id_count] photos with a vector, ascending */
     size_t *rows; /* [id_count] the row of each, or NO_ROW */
     size_t id_count, id_capacity;
-    struct str paths; /* of the rows in order, each with its NUL */
+    struct str paths;  /* of the rows in order, each with its NUL */
+    struct str copies; /* likewise the further paths */
+    size_t copy_capacity;
     struct store_matrix *out;
 };
 
@@ -79,12 +81,31 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static enum status take_copy(struct load *load, const struct sql *q, size_t row, struct err *err)
+{
+    struct store_matrix *m = load->out;
+    if (m->copy_count == load->copy_capacity) {
+        size_t capacity = load->copy_capacity ? 2 * load->copy_capacity : 256;
+        size_t *grown = realloc(m->copy_rows, capacity * sizeof *grown);
+        if (!grown)
+            return err_no_memory(err, "the library's paths", capacity * sizeof *grown);
+        m->copy_rows = grown;
+        load->copy_capacity = capacity;
+    }
+    m->copy_rows[m->copy_count++] = row;
+    return sql_column_path(q, 1, &load->copies, err);
+}
+
 static enum status take_file(struct load *load, const struct sql *q, struct err *err)
 {
     int64_t id = sqlite3_column_int64(q->stmt, 0);
-    const int64_t *found = bsearch(&id, load->ids, load->id_count, sizeof id, compare_ids);
-    if (!found || load->rows[found - load->ids] != NO_ROW)
+    if (load->id_count == 0) /* and no array */
         return OK;
+    const int64_t *found = bsearch(&id, load->ids, load->id_count, sizeof id, compare_ids);
+    if (!found)
+        return OK;
+    if (load->rows[found - load->ids] != NO_ROW)
+        return take_copy(load, q, load->rows[found - load->ids], err);
     load->rows[found - load->ids] = load->out->count++;
     return sql_column_path(q, 1, &load->paths, err);
 }
@@ -124,6 +145,22 @@ static void *alloc_vectors(size_t size_bytes)
         madvise(vectors, rounded, MADV_HUGEPAGE); /* a wish */
 #endif
     return vectors;
+}
+
+static enum status point_to_copies(struct load *load, struct err *err)
+{
+    struct store_matrix *m = load->out;
+    if (m->copy_count == 0)
+        return OK;
+    m->copy_paths = malloc(m->copy_count * sizeof *m->copy_paths);
+    if (!m->copy_paths)
+        return err_no_memory(err, "the library's paths", m->copy_count * sizeof *m->copy_paths);
+    m->copy_block = load->copies.data;
+    load->copies = str_new(0);
+    char *p = m->copy_block;
+    for (size_t i = 0; i < m->copy_count; i++, p += strlen(p) + 1)
+        m->copy_paths[i] = p;
+    return OK;
 }
 
 static enum status alloc_rows(struct load *load, struct err *err)
@@ -248,8 +285,11 @@ enum status sqlite_matrix_load(struct store *store, int64_t model_id,
                                struct err *err)
 {
     struct sqlite_store *s = sqlite_store(store);
-    struct load load = {
-        .store = s, .model_id = model_id, .paths = str_new(SIZE_MAX / 4), .out = out};
+    struct load load = {.store = s,
+                        .model_id = model_id,
+                        .paths = str_new(SIZE_MAX / 4),
+                        .copies = str_new(SIZE_MAX / 4),
+                        .out = out};
     enum status status = sql_begin_read(s, err);
     if (status != OK)
         return status;
@@ -263,11 +303,14 @@ enum status sqlite_matrix_load(struct store *store, int64_t model_id,
     if (status == OK)
         status = alloc_rows(&load, err);
     if (status == OK)
+        status = point_to_copies(&load, err);
+    if (status == OK)
         status = old && old->count > 0 && old->dim == dim ? reuse_vectors(&load, old, err)
                                                           : copy_vectors(&load, err);
     status = sql_finish(s, status, err);
     free(load.ids);
     free(load.rows);
     str_free(&load.paths);
+    str_free(&load.copies);
     return status;
 }

@@ -85,6 +85,9 @@ void store_matrix_free(struct store_matrix *matrix)
     free(matrix->photo_ids);
     free(matrix->paths);
     free(matrix->block);
+    free(matrix->copy_rows);
+    free(matrix->copy_paths);
+    free(matrix->copy_block);
     *matrix = (struct store_matrix){0};
 }
 

@@ -49,6 +49,11 @@ struct store_matrix {
     int64_t *photo_ids; /* [count] */
     char **paths;       /* [count] */
     void *block;        /* owns the path bytes */
+    /* The further paths of photos that have several, ascending. */
+    size_t copy_count;
+    size_t *copy_rows; /* [copy_count] */
+    char **copy_paths; /* [copy_count] */
+    void *copy_block;  /* owns their bytes */
 };
 MUST_USE enum status store_matrix_load(struct store *, int64_t model_id, struct store_matrix *out,
                                        struct err *err);

@@ -100,7 +100,7 @@ struct store_fact {
     struct photo_hash hash;
     uint64_t phash;
     bool has_phash;
-    int8_t rating;
+    int rating;
     int16_t offset_min;
     int format;       /* index into formats; -1: the photo has gone meanwhile, nothing is known */
     int camera, lens; /* indices into cameras and lenses, -1: unknown */

@@ -87,6 +87,19 @@ expect_code 2
 expect_one_line "nowhere"
 [ ! -e "$XDG_DATA_HOME/fovea" ] || fail "the benchmark touched the user's library"
 
+# The scan: its answers are those of the plain one, by bytes (from 4,096 rows on) and without.
+for rows in 20000 1000 1; do
+    run bench --scan --rows $rows --dim 72 --queries 40 --seconds 0 --json
+    expect_code 0
+    expect_in out '"same":40,'
+done
+expect_in out '"rows":1,'
+run bench --scan --rows 20000 --dim 72 --queries 1 --seconds 0
+expect_in out "of 1 query, best 10 the same rows with the same scores as of the float32 scan: 1;"
+run bench --scan pictures
+expect_code 2
+expect_one_line "--scan makes its own vectors"
+
 # --decode: a picture that cannot be decoded smaller has the same pixels; one that can, other ones.
 for decode in exact fast; do
     run preprocess "$images/gray.png" --size 20 --decode $decode --out $decode.png

@@ -164,6 +164,13 @@ static int setup(void **state)
     open_library();
     for (int i = 0; i < PHOTOS; i++)
         put_photo(i);
+    /* the same content once more: e has a second path */
+    struct store_result copy = {
+        .file = {.path = "/z/copies/e.jpg", .size_bytes = 105, .mtime_ns = 1}};
+    struct err err;
+    const int number = 5;
+    memcpy(copy.hash.bytes, &number, sizeof number);
+    require(store_put_results(fx.store, fx.model_id, &copy, 1, &err));
     refresh(SNAPSHOT_BYTES_AUTO);
     label("other", again, true);
     label("default", seaside, false);
@@ -265,6 +272,8 @@ static void test_filters(void **state)
         {{{"folder", "/"}}, "abcdef"},
         {{{"folder", "2023/05"}}, "ab"},
         {{{"folder", "05"}}, "ab"},
+        {{{"folder", "/z"}}, "e"}, /* of its copy */
+        {{{"folder", "copies"}}, "e"},
         {{{"folder", "a.jpg"}}, ""},
         {{{"folder", "/q"}, {"folder", "2024"}}, "def"},
         {{{"gps", "45,6,46,7"}}, "ab"},

@@ -18,12 +18,13 @@ make_library() {
 }
 
 serve() {
+    rm -f serve.out serve.err # an earlier server's address must not be taken for this one's
     "$fovea" serve --library "$scratch/library.db" --model "${serve_model:-demo}" --listen 127.0.0.1:0 "$@" \
         >serve.out 2>serve.err &
     pid=$!
     trap 'kill -9 "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT
     tries=0
-    while ! grep -q '^fovea: http' serve.out; do
+    while ! grep -q '^fovea: http.* (Ctrl-C' serve.out 2>/dev/null; do
         tries=$((tries + 1))
         if [ "$tries" -gt 600 ] || ! kill -0 "$pid" 2>/dev/null; then
             fail "the server did not start"
