@@ -222,7 +222,9 @@ static void put_folder(struct watch *w, int wd, const char *path)
     w->live_count += w->folders[at].path == NULL;
     if (known)
         free(w->folders[at].path);
-    w->folders[at] = (struct folder){wd, w->walk, copy};
+    w->folders[at].wd = wd;
+    w->folders[at].walk = w->walk;
+    w->folders[at].path = copy;
 }
 
 static void forget_folder(struct watch *w, struct folder *folder)

@@ -58,12 +58,12 @@ static uint32_t size_of(const struct hierarchy *h, uint32_t node)
 
 static void link_all(struct hierarchy *h, const struct spanning_edge *edges)
 {
-    double floor = h->count > 1 ? sqrt(edges[h->count - 2].square) * 1e-6 : 1;
+    double floor = h->count > 1 ? sqrt((double)edges[h->count - 2].square) * 1e-6 : 1;
     for (size_t i = 0; i < h->count; i++)
         h->parent[i] = h->top[i] = (uint32_t)i;
     for (size_t e = 0; e + 1 < h->count; e++) {
         uint32_t a = root_of(h->parent, edges[e].a), b = root_of(h->parent, edges[e].b);
-        double distance = fmax(sqrt(edges[e].square), fmax(floor, 1e-30));
+        double distance = fmax(sqrt((double)edges[e].square), fmax(floor, 1e-30));
         h->nodes[e] = (struct node){.left = h->top[a],
                                     .right = h->top[b],
                                     .size = size_of(h, h->top[a]) + size_of(h, h->top[b]),
@@ -176,11 +176,11 @@ static int number(struct hierarchy *h, int *labels)
 static enum status hierarchy_open(struct hierarchy *h, struct err *err)
 {
     size_t n = h->count;
-    h->nodes = malloc(n * sizeof *h->nodes);
+    h->nodes = malloc((n + 1) * sizeof *h->nodes);
     h->top = malloc(n * sizeof *h->top);
     h->parent = malloc(n * sizeof *h->parent);
     h->clusters = malloc((2 * (n / h->min_size) + 2) * sizeof *h->clusters);
-    h->cluster_of = calloc(n, sizeof *h->cluster_of);
+    h->cluster_of = calloc(n + 1, sizeof *h->cluster_of);
     h->stack = malloc((n + 2) * sizeof *h->stack);
     h->falling = malloc((2 * n + 2) * sizeof *h->falling);
     if (!h->nodes || !h->top || !h->parent || !h->clusters || !h->cluster_of || !h->stack ||

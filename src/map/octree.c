@@ -23,7 +23,6 @@ enum status octree_open(struct octree *out, size_t count, int dim, struct err *e
     out->cells = malloc(out->cell_capacity * sizeof *out->cells);
     if (out->codes && out->scratch_codes && out->order && out->scratch && out->cells)
         return OK;
-    octree_close(out);
     return err_no_memory(err, "the tree of points", count * sizeof *out->cells);
 }
 
@@ -79,7 +78,7 @@ static enum status cells_grow(struct octree *t, struct err *err)
 {
     if (t->cell_count < t->cell_capacity)
         return OK;
-    size_t capacity = 2 * t->cell_capacity;
+    size_t capacity = 2 * t->cell_capacity + 64;
     struct octree_cell *cells = realloc(t->cells, capacity * sizeof *cells);
     if (!cells)
         return err_no_memory(err, "the tree of points", capacity * sizeof *cells);

@@ -34,6 +34,7 @@ struct octree {
     struct octree_cell *cells; /* in the order of a walk: a cell, then those within it */
 };
 
+/* Close it whatever comes back. */
 MUST_USE enum status octree_open(struct octree *out, size_t count, int dim, struct err *err);
 void octree_close(struct octree *); /* NULL-safe */
 /* Makes the tree for points that have moved. */

@@ -67,7 +67,6 @@ static enum status pca_open(struct pca *out, int dim, int components, struct err
                         .explained = malloc(many * sizeof *out->explained)};
     if (out->mean && out->axes && out->explained)
         return OK;
-    pca_free(out);
     return err_no_memory(err, "principal components", width * many * sizeof *out->axes);
 }
 
@@ -76,8 +75,10 @@ enum status pca_fit(struct pca *out, const struct map_vectors *v, int components
 {
     size_t dim = (size_t)v->dim;
     enum status status = pca_open(out, v->dim, components, err);
-    if (status != OK)
+    if (status != OK) {
+        pca_free(out);
         return status;
+    }
     double *matrix = calloc(dim * dim, sizeof *matrix), total = 0;
     double *block = malloc(BLOCK * dim * sizeof *block);
     float *row = malloc(dim * sizeof *row);

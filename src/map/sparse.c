@@ -99,7 +99,6 @@ static enum status sparse_open(struct sparse *out, size_t count, size_t edges, s
                            .weights = malloc((edges + 1) * sizeof *out->weights)};
     if (out->starts && out->ids && out->weights)
         return OK;
-    sparse_free(out);
     return err_no_memory(err, "a graph", edges * 8);
 }
 

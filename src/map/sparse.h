@@ -34,7 +34,8 @@ void sparse_free(struct sparse *); /* NULL-safe */
 MUST_USE enum status sparse_components(const struct sparse *, uint32_t *of, size_t *components,
                                        struct err *err);
 
-/* The part of `s` among `rows` (ascending), renumbered. position: [s->count] scratch. */
+/* The part of `s` among `rows` (ascending), renumbered. position: [s->count] scratch. Free it
+ * whatever comes back. */
 MUST_USE enum status sparse_part(struct sparse *out, const struct sparse *s, const uint32_t *rows,
                                  size_t count, uint32_t *position, struct err *err);
 

@@ -169,8 +169,8 @@ static enum status iterate(struct descent *t, int iterations, double exaggeratio
     for (int i = 0; i < iterations && status == OK; i++) {
         if (i % REPORT_EVERY == 0)
             status = map_watch_report(
-                watch, "layout", (size_t)(done + i),
-                (size_t)(t->options->early_iterations + t->options->iterations), err);
+                watch, "layout", (size_t)done + (size_t)i,
+                (size_t)t->options->early_iterations + (size_t)t->options->iterations, err);
         if (status == OK)
             status = octree_build(&t->tree, t->positions, err);
         if (status != OK)

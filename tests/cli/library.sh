@@ -138,6 +138,35 @@ run status --json
 run status # one name twice: which is which
 expect_in out "dimensions, answers"
 expect_in out "dimensions, from pictures of another size"
+# Dropping the vectors of a model, and a folder.
+run retire "$scratch/nothing"
+expect_code 1
+expect_one_line "has those of"
+run status --json
+old=$(tr '{' '\n' <out | sed -nE 's/.*"fingerprint":"([^"]*)","active":false.*/\1/p')
+new=$(tr '{' '\n' <out | sed -nE 's/.*"fingerprint":"([^"]*)","active":true.*/\1/p')
+run retire "$new"
+expect_code 2
+expect_one_line "the model that answers"
+run retire "$old"
+expect_code 0
+expect_in out "vectors"
+run index # the folders of the runs before
+expect_code 0
+expect_in out "0 new, $total unchanged"
+mkdir other
+cp pictures/moved.png other/
+run index other --exclude '*.jpg'
+expect_code 0
+run status
+expect_in out "folder $scratch/other"
+run forget other
+expect_code 0
+expect_in out "1 file dropped"
+run forget other
+expect_code 1
+expect_one_line "knows nothing of"
+[ -f other/moved.png ] || fail "forget has deleted a file"
 run embed --model model --image-size 13 pictures/moved.png
 expect_code 2
 expect_one_line "larger than pictures of 13"

@@ -17,6 +17,7 @@ export interface MadeEvent {
   method?: string;
 }
 
+const STREAM_PAUSE_MS = 700;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 export class Live {
@@ -94,7 +95,12 @@ export class Live {
       for (const watcher of this.madeWatchers) watcher(made);
     });
     events.addEventListener('error', () => {
-      if (this.events === events) this.lost();
+      if (this.events !== events) return;
+      // The stream may end and the server be well: it is asked before anything is said.
+      events.close();
+      this.events = null;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => void this.connect(), STREAM_PAUSE_MS);
     });
   }
 

@@ -13,7 +13,7 @@ const SHOWN_MAX = 300;
 const vertex = /* glsl */ `
   in vec3 place;
   in vec4 cell; // u, v of its corner, width and height of the picture within it
-  uniform float size, aspect;
+  uniform float size;
   out vec2 uvs;
   void main() {
     vec4 middle = modelViewMatrix * vec4(place, 1.0);
@@ -69,12 +69,14 @@ export class Atlas {
     this.material = new THREE.ShaderMaterial({
       glslVersion: THREE.GLSL3,
       uniforms: { sheet: { value: this.sheet }, size: { value: 0.05 } },
-      vertexShader: vertex.replace(', aspect', ''),
+      transparent: true, // drawn after the points, which are
+      vertexShader: vertex,
       fragmentShader: fragment,
     });
     this.mesh = new THREE.Mesh(this.geometry, this.material);
     this.mesh.frustumCulled = false;
     this.mesh.visible = false;
+    this.mesh.renderOrder = 1; // over the points that they stand for
   }
 
   // The photographs that are near enough, nearest first, with where they are.

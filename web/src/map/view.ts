@@ -343,7 +343,12 @@ export class MapView implements View {
     this.indexOf = new Map(data.ids.map((id, i) => [id, i]));
     await this.openStage();
     this.cover.hidden = !this.broken;
-    this.stage?.setPoints(data.ids, start, end, (i) => this.isVisible(i));
+    this.stage?.setPoints(
+      data.ids,
+      start,
+      end,
+      (i) => this.isVisible(i) && !this.isDim(data.ids[i] ?? 0),
+    );
     this.recolour();
   }
 
@@ -412,16 +417,22 @@ export class MapView implements View {
     return !this.hidden.has(this.legend.entries[this.legend.of[index] ?? -1]?.name ?? '');
   }
 
+  // Something was found or selected, and this is not of it.
+  private isDim(id: number): boolean {
+    const narrowed = this.hits ?? (this.selected.size > 0 ? this.selected : null);
+    return narrowed !== null && !narrowed.has(id) && !this.selected.has(id) && id !== this.current;
+  }
+
   // Every point's state follows from what is hidden, found, selected and current.
   private restate(): void {
     const { data } = this;
     if (!data) return;
-    const narrowed = this.hits ?? (this.selected.size > 0 ? this.selected : null);
+    const narrowed = this.hits !== null || this.selected.size > 0;
     const states = Uint8Array.from(data.ids, (id, i) => {
       if (!this.isVisible(i)) return STATE.hidden;
       if (id === this.current) return STATE.chosen;
       if (!narrowed) return STATE.plain;
-      return narrowed.has(id) || this.selected.has(id) ? STATE.hit : STATE.dim;
+      return this.isDim(id) ? STATE.dim : STATE.hit;
     });
     this.stage?.cloud.setStates(states);
     this.stage?.invalidate();
