@@ -170,7 +170,7 @@ try {
   };
   if (option('--screenshots')) {
     const { takeScreenshots } = await import('./screenshots.mjs');
-    await takeScreenshots(world, option('--screenshots'));
+    await takeScreenshots(world, option('--screenshots'), option('--only'));
     good = true;
   } else good = await runAll(world);
   if (!good) console.log(`the server said:\n${server.log.slice(-3000)}`);

@@ -130,7 +130,7 @@ const states = {
   },
 };
 
-export async function takeScreenshots(world, folder) {
+export async function takeScreenshots(world, folder, only) {
   mkdirSync(folder, { recursive: true });
   const shoot = async (name, page) => {
     await settle(page);
@@ -138,6 +138,7 @@ export async function takeScreenshots(world, folder) {
     console.log(`${name}.jpg`);
   };
   for (const [name, { hash, before, then, light, options = {} }] of Object.entries(states)) {
+    if (only && name !== only) continue;
     const { page, go, close } = await openPage(world.browser, {
       url: world.server.url,
       width: 1180,
@@ -153,7 +154,7 @@ export async function takeScreenshots(world, folder) {
     await shoot(name, page);
     await close();
   }
-  await takeOffline(world, shoot);
+  if (!only || only === 'offline') await takeOffline(world, shoot);
 }
 
 async function takeOffline({ fovea, library, browser }, shoot) {

@@ -139,9 +139,12 @@ export class SearchView implements View {
       this.changed('replace');
     });
     this.size.addEventListener('change', () => this.grid.setSize(this.size.value as TileSize));
-    app.live.watch((now, before) =>
-      this.onLive(now.status?.library.revision, before.status?.library.revision),
-    );
+    app.live.watch((now, before) => {
+      this.onLive(now.status?.library.revision, before.status?.library.revision);
+      // What stands in place of no pictures depends on whether some are coming.
+      if (this.active && now.status?.indexing.running !== before.status?.indexing.running)
+        if (this.listed.length === 0) this.showAnswer();
+    });
   }
 
   enter(route: Route): void {
