@@ -24,7 +24,6 @@ static void pass_on(int number)
 
 static enum status start(pid_t *pid, const char *const *words, struct err *err)
 {
-    extern char **environ;
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0)

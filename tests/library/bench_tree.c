@@ -151,8 +151,8 @@ static void make_photo(const char *tree, unsigned number)
 static int index_tree(const char *tree, const char *library, const char *model_dir)
 {
     struct err err = {0};
-    struct store *store;
-    struct model *model;
+    struct store *store = NULL;
+    struct model *model = NULL;
     const struct model_options options = {.dir = model_dir, .name = "bench/model"};
     const struct index_options how = {.roots = &tree, .root_count = 1};
     struct index_report r;

@@ -132,7 +132,7 @@ static struct index_report run_index(void)
 
 static struct store_photo load(const char *name)
 {
-    struct store_photo photo;
+    struct store_photo photo = {0};
     struct err err = {0};
     int64_t id;
     if (store_photo_find(fx.store, in_dir(name), &id, &err) != OK ||

@@ -285,6 +285,8 @@ static void check_categories(void)
              "\"filters\":{\"format\":\"jpeg\"}}",
              two);
     send_json("POST", try, try, body, 200);
+    static const char twice[] = "{\"categories\":[{\"name\":\"a\",\"prompts\":[\"b\"]},"
+                                "{\"name\":\"a\",\"prompts\":[\"c\"]}]}";
     static const char *const wrong[] = {
         "{}",
         "{\"categories\":[]}",
@@ -292,8 +294,7 @@ static void check_categories(void)
         "{\"categories\":[1]}",
         "{\"categories\":[{\"name\":\"a\",\"prompts\":[]}]}",
         "{\"categories\":[{\"name\":\"a\",\"prompts\":[\"\"]}]}",
-        "{\"categories\":[{\"name\":\"a\",\"prompts\":[\"b\"]},{\"name\":\"a\",\"prompts\":[\"c\"]}"
-        "]}",
+        twice,
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         send_json("POST", try, try, wrong[i], 422);

@@ -162,7 +162,9 @@ const struct photo_meta *content_meta(int content)
 struct store_result result_of(const char *path, int content, uint16_t *vector)
 {
     struct store_result result = {
-        .file = {path, 1000 + content, 1700000000000000000 + content},
+        .file = {.path = path,
+                 .size_bytes = 1000 + content,
+                 .mtime_ns = 1700000000000000000 + content},
         .hash = content_hash(content),
         .width = 2048,
         .height = 1365,
@@ -179,7 +181,9 @@ struct store_result result_of(const char *path, int content, uint16_t *vector)
 
 struct store_result failure_of(const char *path, const char *reason)
 {
-    return (struct store_result){.file = {path, 77, 1600000000000000000}, .failure = reason};
+    return (struct store_result){
+        .file = {.path = path, .size_bytes = 77, .mtime_ns = 1600000000000000000},
+        .failure = reason};
 }
 
 void put(struct store *store, int64_t model_id, struct store_result result)
