@@ -17,6 +17,7 @@ export interface App {
   live: Live;
   openPhoto: (id: number, source: PhotoSource) => void;
   moreLike: (photo: Photo) => void;
+  listChanged: () => void; // of a PhotoSource that was given
 }
 
 export interface View {

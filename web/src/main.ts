@@ -49,6 +49,7 @@ const app: App = {
     router.note(withPhoto(id), 'push');
     void viewer.open(id, source);
   },
+  listChanged: () => viewer.placeInList(),
   moreLike: (photo: Photo) => {
     if (current !== 'search')
       router.go({ view: 'search', params: new URLSearchParams({ like: String(photo.id) }) });

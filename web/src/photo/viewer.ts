@@ -106,6 +106,7 @@ export class Viewer {
   }
 
   private closed(): void {
+    if (this.dialog.open) return; // opened again before this was told
     this.latest.cancel();
     const { photo } = this;
     this.photo = null;
@@ -144,6 +145,12 @@ export class Viewer {
     this.image.style.backgroundImage = `url("${encodeURI(photo.thumbnail)}")`;
     this.image.src = thumbnail(photo, 1024);
     void this.sharpen(photo);
+    this.placeInList();
+  }
+
+  // Also when the list came, or grew, after the photograph.
+  placeInList(): void {
+    if (!this.photo) return;
     const list = this.source.photos();
     const at = this.index;
     this.position.textContent =

@@ -399,6 +399,7 @@ export class SearchView implements View {
         ? `${format.plural(total, 'strong match', 'strong matches')} ${looked} · ${answer.elapsed_ms.toFixed(0)} ms`
         : `None ${looked} reaches the floor · ${answer.elapsed_ms.toFixed(0)} ms`;
     this.listed = items;
+    this.app.listChanged();
     this.grid.show(items, sections);
     this.showGrid();
   }
@@ -411,6 +412,7 @@ export class SearchView implements View {
     const { items, sections } = sectionDates(photos);
     this.summary.textContent = format.plural(total, 'photograph');
     this.listed = items;
+    this.app.listChanged();
     this.grid.show(items, sections);
     this.showGrid();
   }
