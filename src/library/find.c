@@ -225,6 +225,9 @@ static enum status collect(struct finding *f, struct err *err)
     for (size_t limit = 2 * end + 16; status == OK; limit *= 2) {
         float last = f->found ? f->hits[f->found - 1].score : -1;
         bool all = limit >= rows || (!f->request->weak && last < f->answer->floor);
+        /* What is not shown needs no comparison. */
+        while (!f->request->weak && f->found > 1 && f->hits[f->found - 1].score < f->answer->floor)
+            f->found--;
         status = collapse(f, err);
         if (status != OK || all || f->found >= end)
             break;
@@ -312,6 +315,10 @@ static enum status check(const struct find_request *r, struct err *err)
     if (r->limit < 1 || r->limit > FIND_LIMIT_MAX || r->offset > FIND_LIMIT_MAX)
         return err_set(err, ERR_ARGUMENT, "a search has a limit of 1 to %d and an offset up to %d",
                        FIND_LIMIT_MAX, FIND_LIMIT_MAX);
+    if (r->unique && r->offset + r->limit > FIND_UNIQUE_MAX)
+        return err_set(err, ERR_ARGUMENT,
+                       "without near-duplicates a search goes up to its %dth hit: lower the limit",
+                       FIND_UNIQUE_MAX);
     return OK;
 }
 

@@ -28,6 +28,8 @@ enum find_floor {
 enum find_order { FIND_BY_SCORE, FIND_BY_DATE, FIND_BY_PATH }; /* newest first; bytewise */
 
 #define FIND_LIMIT_MAX 1000000
+/* With `unique`, the end of the window: each hit is compared with those before it. */
+#define FIND_UNIQUE_MAX 10000
 
 /* Zeroed but for query, floor and limit, it is the plain search. */
 struct find_request {

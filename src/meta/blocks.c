@@ -323,7 +323,7 @@ static bool read_location(const struct heif *h, struct meta_bytes *b, unsigned v
     if (!read_int(b, version < 2 ? 2 : 4, &id) || (version > 0 && !read_int(b, 2, &method)) ||
         !read_int(b, 2, &reference) || !read_int(b, w->base, &base) || !read_int(b, 2, &extents))
         return false;
-    if (extents > 1 && w->offset + w->length + w->index == 0)
+    if (extents > 1 && w->offset + w->length + (version > 0 ? w->index : 0) == 0)
         return false; /* extents that take no bytes, as many as one likes */
     for (uint64_t i = 0; i < extents; i++)
         if ((version > 0 && !read_int(b, w->index, &index)) || !read_int(b, w->offset, &offset) ||

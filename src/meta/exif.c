@@ -71,10 +71,16 @@ struct gathered {
     bool uncalibrated;
 };
 
+/* A directory may name one large value thousands of times: each time only so much is looked at. */
+static size_t at_most(size_t size, size_t most)
+{
+    return size < most ? size : most;
+}
+
 static void read_text(char *out, size_t max, const struct tiff_entry *e)
 {
     if (e->type == TIFF_ASCII || e->type == TIFF_BYTE || e->type == TIFF_UNDEFINED)
-        meta_text_clean(out, max, e->value, e->size, TEXT_GUESS);
+        meta_text_clean(out, max, e->value, at_most(e->size, 4 * max), TEXT_GUESS);
 }
 
 static void read_positive(double *out, const struct tiff_entry *e, double most)
@@ -96,9 +102,9 @@ static void read_time(struct gathered *g, enum meta_event event, const struct ti
 static void read_xp_keywords(struct meta_part *part, const struct tiff_entry *e)
 {
     char word[256], clean[256];
-    size_t used = 0;
-    for (size_t i = 0; i + 2 <= e->size + 2; i += 2) {
-        unsigned c = i + 2 <= e->size ? e->value[i] | (unsigned)e->value[i + 1] << 8 : 0;
+    size_t used = 0, size = at_most(e->size, 2 * PHOTO_KEYWORDS_MAX);
+    for (size_t i = 0; i + 2 <= size + 2; i += 2) {
+        unsigned c = i + 2 <= size ? e->value[i] | (unsigned)e->value[i + 1] << 8 : 0;
         if (c == 0 || c == ';') {
             meta_text_clean(clean, sizeof clean, word, used, TEXT_GUESS);
             photo_meta_add_keyword(&part->meta, clean);

@@ -114,7 +114,7 @@ bool tiff_real(const struct tiff_entry *e, uint32_t index, double *value)
         *value = whole;
         return true;
     }
-    if (!e->value || index >= e->count)
+    if (!e->value || index >= e->count || type_bytes[e->type] < 4)
         return false;
     const uint8_t *p = e->value + (size_t)index * type_bytes[e->type];
     uint32_t low = get32(e->tiff, p), high = type_bytes[e->type] == 8 ? get32(e->tiff, p + 4) : 0;

@@ -23,6 +23,7 @@
 #include "server/internal.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,9 @@ struct sets_access {
     bool found;
 };
 
+/* A set is changed by reading all of them and writing them back: one at a time. */
+static pthread_mutex_t sets_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static enum status load_saved(struct store *store, struct sets_access *sets, struct err *err)
 {
     void *bytes = NULL;
@@ -60,10 +64,10 @@ static enum status load_saved(struct store *store, struct sets_access *sets, str
     free(bytes);
     if (status != OK && status != ERR_NOT_FOUND)
         return status;
-    if (!json_is_object(sets->saved)) {
-        json_decref(sets->saved);
+    if (status == OK && !json_is_object(sets->saved)) /* and nothing is written over it */
+        return err_set(err, ERR_FORMAT, "the saved category sets are damaged");
+    if (!sets->saved)
         sets->saved = json_object();
-    }
     return sets->saved ? OK : err_no_memory(err, "the category sets", size);
 }
 
@@ -90,9 +94,8 @@ static enum status put_saved(struct store *store, const struct sets_access *sets
     return status;
 }
 
-static enum status save_set(struct store *store, void *user, struct err *err)
+static enum status save_locked(struct store *store, struct sets_access *sets, struct err *err)
 {
-    struct sets_access *sets = user;
     enum status status = load_saved(store, sets, err);
     if (status != OK)
         return status;
@@ -103,9 +106,16 @@ static enum status save_set(struct store *store, void *user, struct err *err)
     return put_saved(store, sets, err);
 }
 
-static enum status drop_set(struct store *store, void *user, struct err *err)
+static enum status save_set(struct store *store, void *user, struct err *err)
 {
-    struct sets_access *sets = user;
+    pthread_mutex_lock(&sets_lock);
+    enum status status = save_locked(store, user, err);
+    pthread_mutex_unlock(&sets_lock);
+    return status;
+}
+
+static enum status drop_locked(struct store *store, struct sets_access *sets, struct err *err)
+{
     enum status status = load_sets(store, sets, err);
     bool ran = false;
     for (size_t i = 0; status == OK && i < sets->run_count; i++)
@@ -116,6 +126,14 @@ static enum status drop_set(struct store *store, void *user, struct err *err)
         status = put_saved(store, sets, err);
     if (status == OK && ran)
         status = classification_drop(store, sets->model_id, sets->name, err);
+    return status;
+}
+
+static enum status drop_set(struct store *store, void *user, struct err *err)
+{
+    pthread_mutex_lock(&sets_lock);
+    enum status status = drop_locked(store, user, err);
+    pthread_mutex_unlock(&sets_lock);
     return status;
 }
 

@@ -176,19 +176,25 @@ struct decided {
     enum decision decision;
 };
 
-/* Each pair; one that is decided twice is decided the same. */
+/* Each pair, in one transaction; one that is decided twice is decided the same. */
 static enum status put_decisions(struct store *store, void *user, struct err *err)
 {
     struct decided *decided = user;
-    enum status status = OK;
-    for (size_t i = 0; status == OK && i < decided->count; i++)
-        for (size_t j = i + 1; status == OK && j < decided->count; j++) {
-            if (memcmp(&decided->hashes[i], &decided->hashes[j], sizeof decided->hashes[i]) == 0)
-                continue;
-            status = store_decision_put(store, &decided->hashes[i], &decided->hashes[j],
-                                        decided->decision, err);
-            decided->pairs++;
-        }
+    size_t most = decided->count * (decided->count - 1) / 2;
+    struct store_decision *pairs = calloc(most + 1, sizeof *pairs);
+    if (!pairs)
+        return err_no_memory(err, "the decisions", most * sizeof *pairs);
+    for (size_t i = 0; i < decided->count; i++)
+        for (size_t j = i + 1; j < decided->count; j++)
+            if (memcmp(&decided->hashes[i], &decided->hashes[j], sizeof decided->hashes[i]) != 0)
+                pairs[decided->pairs++] = (struct store_decision){
+                    .a = decided->hashes[i],
+                    .b = decided->hashes[j],
+                    .decision = decided->decision,
+                };
+    enum status status =
+        decided->pairs ? store_decisions_put(store, pairs, decided->pairs, err) : OK;
+    free(pairs);
     return status;
 }
 

@@ -78,19 +78,22 @@ static enum status photo_vector(const struct view *view, int64_t id, float *out,
     return OK;
 }
 
-static enum status upload_pixels(const struct server *server, const struct wanted *upload,
-                                 uint8_t *out, struct err *err)
+static enum status upload_pixels(struct server *server, const struct wanted *upload, uint8_t *out,
+                                 struct err *err)
 {
     const struct picture_options how = {.max_megapixels = UPLOAD_MEGAPIXELS};
     struct picture_facts ignored;
+    while (sem_wait(&server->decoding) != 0) {
+    }
     enum status status = picture_square(out, &ignored, upload->file, upload->file_size,
                                         &server->info->preprocess, &how, err);
+    sem_post(&server->decoding);
     if (status != OK && status != ERR_MEMORY)
         status = err->status = ERR_FORMAT;
     return status == OK ? OK : err_prefix(err, "could not decode image");
 }
 
-static enum status fill(const struct server *server, const struct view *view,
+static enum status fill(struct server *server, const struct view *view,
                         const struct question *question, struct vectors *vectors, struct err *err)
 {
     size_t dim = (size_t)server->info->embed_dim, side = (size_t)server->info->image_size;

@@ -32,7 +32,7 @@ enum method {
 /* The request's headers that anybody looks at; NULL: not sent. */
 struct request_headers {
     const char *host, *origin, *referer, *authorization, *cookie, *content_type;
-    const char *fetch_site, *fetch_mode; /* Sec-Fetch-… */
+    const char *fetch_site, *fetch_mode, *fetch_dest; /* Sec-Fetch-… */
     const char *range, *if_range, *if_none_match, *accept_encoding;
     const char *preflight_method; /* Access-Control-Request-Method */
 };

@@ -172,8 +172,10 @@ static bool source_is_ours(const struct gate *gate, const struct exchange *x, bo
     }
     if (!is(headers->fetch_site, "cross-site") && !is(headers->fetch_site, "same-site"))
         return true;
-    /* A link that is followed to here, or a picture shown by an allowed page. */
-    if (is(headers->fetch_mode, "navigate") && (x->method & (METHOD_GET | METHOD_HEAD)))
+    /* A link that is followed to here (not a frame on a foreign page, which could set work going
+     * as often as it likes), or a picture shown by an allowed page. */
+    if (is(headers->fetch_mode, "navigate") && is(headers->fetch_dest, "document") &&
+        (x->method & (METHOD_GET | METHOD_HEAD)))
         return true;
     const char *rest = headers->referer ? after_scheme(headers->referer) : NULL;
     *cross = rest && origin_is_allowed(gate, headers->referer,

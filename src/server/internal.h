@@ -11,6 +11,7 @@
 #include "server/routes.h"
 #include "server/server.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -37,6 +38,7 @@ struct server {
     double started; /* clock_seconds() */
     atomic_bool stopping;
     atomic_int searches; /* being encoded or scanned */
+    sem_t decoding;      /* free places for uploads to be decoded in: pixels are large */
     bool library_ok;     /* as last logged; of the live thread */
 };
 

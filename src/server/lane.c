@@ -78,7 +78,7 @@ bool lane_push(struct lane *lane, void *item)
     return taken;
 }
 
-void lane_close(struct lane *lane)
+void lane_stop(struct lane *lane)
 {
     if (!lane)
         return;
@@ -88,6 +88,14 @@ void lane_close(struct lane *lane)
     pthread_mutex_unlock(&lane->lock);
     for (int i = 0; i < lane->started; i++)
         pthread_join(lane->threads[i], NULL);
+    lane->started = 0;
+}
+
+void lane_close(struct lane *lane)
+{
+    if (!lane)
+        return;
+    lane_stop(lane);
     pthread_cond_destroy(&lane->ready);
     pthread_mutex_destroy(&lane->lock);
     free(lane->threads);

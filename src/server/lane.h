@@ -24,7 +24,9 @@ struct lane_options {
 MUST_USE enum status lane_open(struct lane **out, const struct lane_options *, struct err *err);
 /* False when too many wait, or the lane is closing: the item stays the caller's. Any thread. */
 MUST_USE bool lane_push(struct lane *, void *item);
-/* Waits until everything that was pushed is done. NULL-safe. */
+/* Takes nothing more, and waits until everything that was pushed is done. NULL-safe. */
+void lane_stop(struct lane *);
+/* lane_stop(), then frees: when nobody can push any more. NULL-safe. */
 void lane_close(struct lane *);
 
 #endif

@@ -56,6 +56,7 @@ enum {
 };
 
 #define UPLOAD_MEGAPIXELS 100.0
+#define UPLOADS_DECODED 2  /* at once: 300 MB each at the most */
 #define VIEW_SIDE_MAX 4096 /* pixels of a photograph that is converted for browsers */
 
 #endif

@@ -194,11 +194,13 @@ static bool same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Opens the file at the library's path again if it is another one than the handle's. */
+/* Opens the file at the library's path again if it is another one than the handle's. (Two handles
+ * cannot be told apart by their addresses: the second may get the memory of the first.) */
 static enum status reopen(const char *library, struct store **store, struct stat *known,
-                          struct err *err)
+                          bool *another, struct err *err)
 {
     struct stat now;
+    *another = false;
     if (stat(library, &now) != 0) {
         int reason = errno;
         store_close(*store);
@@ -210,6 +212,7 @@ static enum status reopen(const char *library, struct store **store, struct stat
     store_close(*store);
     *store = NULL;
     *known = now;
+    *another = true;
     return store_open(store, library, STORE_READ, err);
 }
 
@@ -226,14 +229,22 @@ static enum status find_model(struct store *store, const struct model_info *info
         if (strcmp(models[i].fingerprint, info->fingerprint) != 0)
             continue;
         *id = models[i].id;
-        status = OK;
+        /* Everything that is computed has the size of what the model gives. */
+        status = models[i].dim == info->embed_dim ? OK : ERR_FORMAT;
+        if (status != OK)
+            break;
     }
+    if (status == ERR_FORMAT)
+        status =
+            err_set(err, ERR_FORMAT, "the library has other than %d dimensions for the model %s",
+                    info->embed_dim, info->name);
     free(models);
-    return status == OK ? OK
-                        : err_set(err, ERR_NOT_FOUND,
-                                  "the library has no vectors of the model %s; `fovea index DIR` "
-                                  "makes them",
-                                  info->name);
+    return status != ERR_NOT_FOUND
+               ? status
+               : err_set(err, ERR_NOT_FOUND,
+                         "the library has no vectors of the model %s; `fovea index DIR` "
+                         "makes them",
+                         info->name);
 }
 
 /* A new view, if the revision has risen. */
@@ -272,16 +283,18 @@ static enum status follow(struct live *live, int64_t model_id, int64_t revision,
 
 static enum status look(struct live *live, struct live_status *now, bool asked, struct err *err)
 {
-    struct store *before = live->store;
+    bool another;
     int64_t model_id = live->model_id;
-    enum status status = reopen(live->options.library, &live->store, &live->file, err);
-    bool another = live->store != before;
+    enum status status = reopen(live->options.library, &live->store, &live->file, &another, err);
     if (status == OK)
         status = store_revision(live->store, &now->revision, err);
     if (status == OK && (another || model_id == 0))
         status = find_model(live->store, live->options.model, &model_id, err);
-    if (another && live->view) /* nothing of the old one fits */
+    if (another && live->view) { /* nothing of the old one fits */
+        pthread_mutex_lock(&live->lock);
         live->model_id = 0;
+        pthread_mutex_unlock(&live->lock);
+    }
     if (status == OK && (asked || another || clock_seconds() >= live->next_view))
         status = follow(live, model_id, now->revision, err);
     if (status == OK)
@@ -453,7 +466,9 @@ enum status live_read(struct live *live,
                       struct err *err)
 {
     pthread_mutex_lock(&live->reader_lock);
-    enum status status = reopen(live->options.library, &live->reader, &live->reader_file, err);
+    bool another;
+    enum status status =
+        reopen(live->options.library, &live->reader, &live->reader_file, &another, err);
     if (status != OK)
         err->status = status = ERR_BUSY; /* may be back */
     else

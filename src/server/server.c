@@ -176,6 +176,7 @@ enum status server_open(struct server **out, const struct server_options *option
     server->info = model_info(options->model);
     server->started = clock_seconds();
     server->library_ok = true;
+    sem_init(&server->decoding, 0, UPLOADS_DECODED);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -219,12 +220,15 @@ void server_close(struct server *server)
     events_end(server->events);
     sockets_stop(server->sockets);
     for (int i = 0; i < LANE_COUNT; i++)
+        lane_stop(server->lanes[i]);
+    sockets_close(server->sockets); /* until here a slow request may still come to a lane */
+    for (int i = 0; i < LANE_COUNT; i++)
         lane_close(server->lanes[i]);
-    sockets_close(server->sockets);
     making_close(server->making);
     encoder_close(server->encoder);
     live_close(server->live);
     thumbs_close(server->thumbs);
     events_close(server->events);
+    sem_destroy(&server->decoding);
     free(server);
 }

@@ -201,6 +201,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
         {"Content-Type", &out->content_type},
         {"Sec-Fetch-Site", &out->fetch_site},
         {"Sec-Fetch-Mode", &out->fetch_mode},
+        {"Sec-Fetch-Dest", &out->fetch_dest},
         {"Range", &out->range},
         {"If-Range", &out->if_range},
         {"If-None-Match", &out->if_none_match},

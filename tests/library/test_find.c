@@ -484,6 +484,12 @@ static void test_find_counts(void **state)
     assert_int_equal(find(&answer, fx.snapshot, &request, &err), ERR_ARGUMENT);
     request.limit = FIND_LIMIT_MAX + 1;
     assert_int_equal(find(&answer, fx.snapshot, &request, &err), ERR_ARGUMENT);
+    request.limit = FIND_UNIQUE_MAX;
+    request.unique = true;
+    require(find(&answer, fx.snapshot, &request, &err));
+    find_answer_free(&answer);
+    request.offset = 1;
+    assert_int_equal(find(&answer, fx.snapshot, &request, &err), ERR_ARGUMENT);
     find_answer_free(&answer);
 }
 

@@ -140,6 +140,10 @@ answer 200 /api/v1/status -H "$auth" -H 'Origin: http://localhost:5173' \
     -H 'Sec-Fetch-Site: same-origin' -H 'Host: localhost:8080'
 answer 200 /api/v1/status -H "$auth" -H "Origin: $address"
 answer 403 "/api/v1/photos/$id/thumbnail" -H "$auth" -H 'Sec-Fetch-Site: cross-site'
+answer 200 / -H "$auth" -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate' \
+    -H 'Sec-Fetch-Dest: document'
+answer 403 /api/v1/duplicates -H "$auth" -H 'Sec-Fetch-Site: cross-site' \
+    -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: iframe'
 answer 200 "/api/v1/photos/$id/thumbnail" -H "$auth" -H 'Sec-Fetch-Site: cross-site' \
     -H 'Referer: http://page.example/a'
 answer 200 /api/v1/status -D head -H "$auth" -H 'Origin: http://page.example'
