@@ -83,7 +83,7 @@ static const struct option options[] = {
      .argument = "GLOB",
      .offset = offsetof(struct index_args, exclude),
      .help = "leave out what matches, as a line of .gitignore would (\"*.png\", \"private/\", "
-             "\"/2014/**/raw\"); may be repeated. Lines in a file .foveaignore do the same for the "
+             "\"/2014/**/raw\"). Lines in a file .foveaignore do the same for the "
              "folder it lies in"},
     {.name = "keep-missing",
      .kind = OPTION_FLAG,

@@ -45,12 +45,14 @@ static const struct option options[] = {
      .kind = OPTION_STRING,
      .argument = "FILE",
      .offset = offsetof(struct serve_args, token_file),
-     .help = "its first line is the token that every request must have, 16 characters or more"},
+     .help = "its first line is the token, 16 characters or more, that every request must have "
+             "(but for "
+             "/api/health)"},
     {.name = "allow-origin",
      .kind = OPTION_STRINGS,
      .argument = "ORIGIN",
      .offset = offsetof(struct serve_args, origins),
-     .help = "pages of this origin (https://HOST[:PORT]) may use the API; may be repeated"},
+     .help = "pages of this origin (https://HOST[:PORT]) may use the API"},
     {.name = "open",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct serve_args, open),

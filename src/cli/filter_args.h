@@ -31,8 +31,8 @@ struct filter_args {
         FILTER_OPTION(type, "until", OPTION_STRING, "DATE", until,                                 \
                       "… or earlier, all of that year, month, day or minute included"),            \
         FILTER_OPTION(type, "camera", OPTION_STRINGS, "NAME", cameras,                             \
-                      "… with a camera of whose name this is a part, in any case; this and the " \
-                      "next five may be repeated for alternatives"),                               \
+                      "… with a camera of whose name this is a part, in any case; this, the "    \
+                      "next three and --format may be repeated for alternatives"),                 \
         FILTER_OPTION(type, "lens", OPTION_STRINGS, "NAME", lenses, "… with such a lens"),         \
         FILTER_OPTION(type, "category", OPTION_STRINGS, "[SET:]NAME", categories,                  \
                       "… that `fovea classify` gave this category"),                               \

@@ -234,6 +234,18 @@ static enum status write_all(int fd, const uint8_t *bytes, size_t size, const ch
     return OK;
 }
 
+/* With a note for index runs: thumbnails are no photographs. */
+static enum status make_folder(struct thumbs *t, const char *path, struct err *err)
+{
+    char note[DIR_MAX + 16];
+    enum status status = dir_make_parent(path, err);
+    if (status != OK)
+        return status;
+    snprintf(note, sizeof note, "%s/.nomedia", t->dir);
+    int fd = open(note, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    return fd < 0 || close(fd) != 0 ? err_errno(err, errno, "cannot write %s", note) : OK;
+}
+
 static enum status write_beside(struct thumbs *t, const char *path, const void *bytes, size_t size,
                                 struct err *err)
 {
@@ -245,7 +257,7 @@ static enum status write_beside(struct thumbs *t, const char *path, const void *
     for (int attempt = 0; fd < 0 && status == OK && attempt < 2; attempt++) {
         fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno == ENOENT && attempt == 0)
-            status = dir_make_parent(path, err);
+            status = make_folder(t, path, err);
         else if (fd < 0)
             status = err_errno(err, errno, "cannot write %s", beside);
     }

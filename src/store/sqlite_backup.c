@@ -50,11 +50,30 @@ static enum status check_old(const char *path, struct err *err)
     return refuse_target(path, "no backup of a library", err);
 }
 
+/* A folder that is not there is more likely a disk that is not mounted than one to be made: the
+ * backup would lie on the disk that it is to be safe from. */
+static enum status check_folder(const char *path, struct err *err)
+{
+    struct str folder = str_new(4096);
+    const char *name = path_basename(path);
+    str_append(&folder, path, (size_t)(name - path));
+    struct stat st;
+    bool there = str_ok(&folder) &&
+                 (folder.size == 0 || (stat(str_text(&folder), &st) == 0 && S_ISDIR(st.st_mode)));
+    str_free(&folder);
+    return there ? OK
+                 : err_set(err, ERR_NOT_FOUND,
+                           "cannot write the backup %s: its folder is not there; make it, or mount "
+                           "its disk, first",
+                           path);
+}
+
 static enum status check_target(struct sqlite_store *s, const char *path, struct err *err)
 {
     struct stat target, mine;
     if (stat(path, &target) != 0)
-        return errno == ENOENT ? OK : err_errno(err, errno, "cannot write the backup %s", path);
+        return errno == ENOENT ? check_folder(path, err)
+                               : err_errno(err, errno, "cannot write the backup %s", path);
     if (!S_ISREG(target.st_mode))
         return refuse_target(path, "not a regular file", err);
     if (stat(sqlite3_db_filename(s->db, "main"), &mine) == 0 && mine.st_dev == target.st_dev &&
@@ -156,9 +175,7 @@ enum status sqlite_backup(struct store *store, const char *path, struct err *err
 {
     struct sqlite_store *s = sqlite_store(store);
     struct index_lock *lock = NULL;
-    enum status status = dir_make_parent(path, err);
-    if (status == OK)
-        status = check_target(s, path, err);
+    enum status status = check_target(s, path, err);
     if (status == OK)
         status = index_lock_open(&lock, path, "backing up to", err);
     if (status == OK)

@@ -27,6 +27,10 @@ expect_code 0
 
 # Backup: a library like any other.
 run backup there/backup.db
+expect_code 1
+expect_one_line "its folder is not there"
+mkdir there
+run backup there/backup.db
 expect_code 0
 expect_in out "backed up to there/backup.db"
 run status --library there/backup.db

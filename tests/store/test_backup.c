@@ -28,6 +28,8 @@ static int setup(void **state)
     p->dir = scratch_make();
     snprintf(p->library, sizeof p->library, "%s", at(p->dir, "library.fovea"));
     snprintf(p->backup, sizeof p->backup, "%s", at(p->dir, "there/backup.db"));
+    if (mkdir(at(p->dir, "there"), 0777) != 0)
+        fail_msg("cannot make the folder");
     *state = p;
     return 0;
 }
@@ -131,6 +133,7 @@ static void test_refused(void **state)
     assert_int_equal(symlink(p->library, at(p->dir, "link")), 0);
     assert_ok(store_open(&store, p->library, STORE_WRITE, &err));
     assert_fails(store_backup(store, at(p->dir, "diary"), &err), ERR_ARGUMENT, "no backup");
+    assert_fails(store_backup(store, at(p->dir, "away/b.db"), &err), ERR_NOT_FOUND, "not there");
     assert_fails(store_backup(store, p->library, &err), ERR_ARGUMENT, "itself");
     assert_fails(store_backup(store, at(p->dir, "link"), &err), ERR_ARGUMENT, "itself");
     assert_fails(store_backup(store, p->dir, &err), ERR_ARGUMENT, "regular");
