@@ -31,7 +31,10 @@ static enum status run(const void *arguments, struct err *err)
     const char *dir = args->dir.items[0].text;
     struct store *store = NULL;
     struct exchange_report report;
-    enum status status = library_open(&store, args->library, STORE_WRITE, true, err);
+    /* First, so that no library is made for what is no export. */
+    enum status status = import_check(dir, err);
+    if (status == OK)
+        status = library_open(&store, args->library, STORE_WRITE, true, err);
     if (status == OK)
         status = import_run(store, dir, &report, err);
     if (status == OK)

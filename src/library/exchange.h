@@ -22,6 +22,9 @@ struct exchange_report {
 MUST_USE enum status export_run(struct store *, const char *dir, struct exchange_report *,
                                 struct err *err);
 
+/* Whether there is an export to be read, before a library is made for it. */
+MUST_USE enum status import_check(const char *dir, struct err *err);
+
 /* Adds an export to the library: what the library has under the same path, content, set or pair is
  * replaced, everything else stays. Nothing in the files is trusted: ERR_FORMAT names the line.
  * Where it ends early, what was read before stays, and running it again finishes it. */

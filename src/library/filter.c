@@ -9,11 +9,13 @@
 #include "library/filter.h"
 
 #include "base/str.h"
+#include "image/format.h"
 #include "library/classify.h"
 #include "library/fold.h"
 #include "library/snapshot.h"
 #include "store/store.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +50,17 @@ static bool is_raw(const char *format)
         if (strcmp(format, raw_formats[i]) == 0)
             return true;
     return false;
+}
+
+bool filter_format_exists(const char *text)
+{
+    char folded[16] = "";
+    for (size_t i = 0; text[i]; i++) {
+        if (i + 1 == sizeof folded)
+            return false;
+        folded[i] = (char)tolower((unsigned char)text[i]);
+    }
+    return is_raw(folded) || format_of_extension(folded) != FORMAT_COUNT;
 }
 
 static bool format_matches(const char *format, const char *folded)

@@ -67,6 +67,8 @@ struct filter {
 /* Adds one. ERR_ARGUMENT for a value that is not accepted, with what is; ERR_LIMIT for too many. */
 MUST_USE enum status filter_add(struct filter *, enum filter_name, const char *value,
                                 struct err *err);
+/* Whether a photograph can have the format: by its name, an ending, or "raw"; in any case. */
+bool filter_format_exists(const char *text);
 /* By name, as a query string has it; ERR_NOT_FOUND: no filter is called so. */
 MUST_USE enum status filter_add_named(struct filter *, const char *name, const char *value,
                                       struct err *err);

@@ -176,6 +176,9 @@ static bool parse(struct filter_term *term, const char **accepted)
     case FILTER_ISO:
         *accepted = "a number, or 800+, or 100-400";
         return parse_range(term->text, 100000000, term);
+    case FILTER_FORMAT:
+        *accepted = "a format as files are named (jpeg, png, tiff, heic, nef …), or raw";
+        return filter_format_exists(term->text);
     default:
         *accepted = "a text";
         return *term->text != '\0';
@@ -192,6 +195,15 @@ enum status filter_add(struct filter *filter, enum filter_name name, const char 
     if (!parse(&term, &accepted))
         return err_set(err, ERR_ARGUMENT, "bad value '%.100s' for %s; accepted: %s", value,
                        filter_names[name], accepted);
+    for (size_t i = 0; i < filter->count; i++) {
+        const struct filter_term *other = &filter->terms[i];
+        const struct filter_term *since = name == FILTER_SINCE ? &term : other;
+        const struct filter_term *until = name == FILTER_UNTIL ? &term : other;
+        if (since->name == FILTER_SINCE && until->name == FILTER_UNTIL &&
+            since->since_ms >= until->end_ms)
+            return err_set(err, ERR_ARGUMENT, "nothing is taken since %.40s and until %.40s",
+                           since->text, until->text);
+    }
     filter->terms[filter->count++] = term;
     return OK;
 }

@@ -669,6 +669,20 @@ static enum status read_lines(struct import *in, const char *text, size_t size, 
     return status;
 }
 
+enum status import_check(const char *dir, struct err *err)
+{
+    struct str path = str_new(PATH_BYTES);
+    struct file_map map = {0};
+    path_join(&path, dir, EXCHANGE_LINES);
+    enum status status =
+        str_ok(&path) ? OK : err_set(err, ERR_ARGUMENT, "the path of the export is too long");
+    if (status == OK)
+        status = file_map_open(&map, str_text(&path), err);
+    file_map_close(&map);
+    str_free(&path);
+    return status == OK ? OK : err_prefix(err, "this is no export");
+}
+
 enum status import_run(struct store *store, const char *dir, struct exchange_report *report,
                        struct err *err)
 {

@@ -242,6 +242,8 @@ enum status sqlite_decisions(struct store *, struct store_decision **, size_t *,
 
 /* sqlite_backup.c */
 enum status sqlite_backup(struct store *, const char *path, struct err *);
+/* A library that is being made beside its place, with what SQLite lays beside that. */
+void sqlite_remove_part(const char *part);
 /* Before a migration: a copy of an older library beside it. */
 MUST_USE enum status sqlite_keep_old(struct sqlite_store *, int newest_version, struct err *err);
 const char *sqlite_kept_copy(const struct store *);

@@ -129,7 +129,7 @@ static enum status write_part(struct sqlite_store *s, const char *part, const ch
     return status;
 }
 
-static void remove_part(const char *part)
+void sqlite_remove_part(const char *part)
 {
     static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
@@ -159,14 +159,14 @@ static enum status back_up_locked(struct sqlite_store *s, const char *path, stru
     str_format(&part, "%s%s.part", path[0] == '/' ? "" : "./", path);
     if (!str_ok(&part))
         return err_no_memory(err, "a path", strlen(path));
-    remove_part(str_text(&part));
+    sqlite_remove_part(str_text(&part));
     enum status status = write_part(s, str_text(&part), path, err);
     if (status == OK && rename(str_text(&part), path) != 0)
         status = err_errno(err, errno, "cannot name the backup %s", path);
     if (status == OK)
         sync_folder(path);
     else
-        remove_part(str_text(&part));
+        sqlite_remove_part(str_text(&part));
     str_free(&part);
     return status;
 }

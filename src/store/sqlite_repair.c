@@ -244,18 +244,6 @@ static enum status change_places(const char *path, const char *part, struct stor
 
 /* --- the repair --------------------------------------------------------------------------- */
 
-static void remove_part(const char *part)
-{
-    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        struct str name = str_new(SIZE_MAX / 4);
-        str_format(&name, "%s%s", part, suffixes[i]);
-        if (str_ok(&name))
-            unlink(str_text(&name));
-        str_free(&name);
-    }
-}
-
 /* A damaged file may not let itself be locked; then nobody else can write to it either. */
 static enum status keep_writers_out(sqlite3 *db, const char *path, struct err *err)
 {
@@ -268,7 +256,7 @@ static enum status make_new(sqlite3 *old, const char *path, const char *part,
 {
     sqlite3 *new = NULL;
     struct store_health health = {0};
-    remove_part(part);
+    sqlite_remove_part(part);
     enum status status = connect(&new, part, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
     if (status == OK)
         status =
@@ -303,7 +291,7 @@ static enum status repair_locked(const char *path, struct store_repair *out, str
         if (status == OK)
             status = change_places(path, str_text(&part), out, err);
         if (status != OK)
-            remove_part(str_text(&part));
+            sqlite_remove_part(str_text(&part));
     }
     sqlite3_close(old);
     str_free(&part);

@@ -64,6 +64,10 @@ head -n 3 export/library.jsonl >short && mv short export/library.jsonl
 run import export --library third.db
 expect_code 1
 expect_one_line "cut off"
+run import nowhere --library fourth.db
+expect_code 1
+expect_one_line "this is no export"
+[ ! -e fourth.db ] || fail "a library was made of no export"
 run import nowhere --library third.db
 expect_code 1
 

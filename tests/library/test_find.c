@@ -311,6 +311,8 @@ static void test_filters_refuse(void **state)
     static const char *const bad[][2] = {
         {"since", ""},
         {"since", "yesterday"},
+        {"format", "foo"},
+        {"format", "jpeg2000-of-a-kind"},
         {"since", "2023-13"},
         {"since", "2023-02-29"},
         {"since", "2023-5"},
@@ -359,6 +361,12 @@ static void test_filters_refuse(void **state)
     assert_int_equal(filter_apply(&unknown, fx.snapshot, &rows, &err), ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, "there are: Sea, City"));
     row_set_close(&rows);
+    struct filter reversed = {0};
+    require(filter_add(&reversed, FILTER_UNTIL, "2016", &err));
+    require(filter_add(&reversed, FILTER_SINCE, "2016-12-31", &err));
+    struct filter refused = {0};
+    require(filter_add(&refused, FILTER_SINCE, "2017", &err));
+    assert_int_equal(filter_add(&refused, FILTER_UNTIL, "2016", &err), ERR_ARGUMENT);
 }
 
 static void test_folding(void **state)

@@ -14,6 +14,7 @@
  */
 #include "faulty_vfs.h"
 #include "fixture.h"
+#include "plain_sqlite.h"
 
 #include "store/migrations.h"
 
@@ -343,29 +344,12 @@ static int session(const struct scenario *s, int next, enum status *status, stru
     return next;
 }
 
-static void assert_plain(const char *question, const char *expected)
-{
-    sqlite3 *db;
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_open(library, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, question, -1, &stmt, NULL), SQLITE_OK);
-    int rc = sqlite3_step(stmt);
-    if (expected) {
-        assert_int_equal(rc, SQLITE_ROW);
-        assert_string_equal((const char *)sqlite3_column_text(stmt, 0), expected);
-    } else {
-        assert_int_equal(rc, SQLITE_DONE);
-    }
-    sqlite3_finalize(stmt);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 static int check_library(const struct scenario *s)
 {
     struct err err;
     struct store *store;
-    assert_plain("PRAGMA integrity_check", "ok");
-    assert_plain("PRAGMA foreign_key_check", NULL);
+    assert_answers(library, "PRAGMA integrity_check", "ok");
+    assert_answers(library, "PRAGMA foreign_key_check", NULL);
     assert_ok(store_open(&store, library, STORE_WRITE, &err));
     int found = s->found(store);
     store_close(store);

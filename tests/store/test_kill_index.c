@@ -17,6 +17,7 @@
  * 15 kills; FOVEA_TEST_LONG=1: 200.
  */
 #include "fixture.h"
+#include "plain_sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,23 +46,6 @@ struct totals {
 };
 
 /* --- the library -------------------------------------------------------------------------- */
-
-static void assert_plain(const char *question, const char *expected)
-{
-    sqlite3 *db;
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_open(library, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, question, -1, &stmt, NULL), SQLITE_OK);
-    int rc = sqlite3_step(stmt);
-    if (expected) {
-        assert_int_equal(rc, SQLITE_ROW);
-        assert_string_equal((const char *)sqlite3_column_text(stmt, 0), expected);
-    } else {
-        assert_int_equal(rc, SQLITE_DONE);
-    }
-    sqlite3_finalize(stmt);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
 
 /* The only model's matrix; empty where there is no library, or no model in it yet. */
 static void load(const char *path, struct store_matrix *m)
@@ -274,8 +258,8 @@ static void test_killed_index(void **state)
         bool killed = run_and_kill(lines, (long)random_below(lines == 0 ? 120000 : 8000), &before,
                                    &acks, &totals);
         if (access(library, F_OK) == 0) {
-            assert_plain("PRAGMA integrity_check", "ok");
-            assert_plain("PRAGMA foreign_key_check", NULL);
+            assert_answers(library, "PRAGMA integrity_check", "ok");
+            assert_answers(library, "PRAGMA foreign_key_check", NULL);
         }
         load(library, &after);
         for (size_t i = 0; i < before.count; i++)
