@@ -342,6 +342,18 @@ static enum status export_failures(struct export *e, struct err *err)
     return status;
 }
 
+static enum status export_saved_sets(struct export *e, struct err *err)
+{
+    struct store_saved_set *sets;
+    size_t count;
+    enum status status = store_saved_sets(e->store, &sets, &count, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = write_line(
+            e, json_pack("{s:s, s:s}", "saved_set", sets[i].name, "json", sets[i].json), err);
+    store_saved_sets_free(sets, count);
+    return status;
+}
+
 static enum status export_decisions(struct export *e, struct err *err)
 {
     struct store_decision *decisions;
@@ -387,6 +399,8 @@ static enum status export_lines(struct export *e, struct err *err)
         status = export_photos(e, err);
     if (status == OK)
         status = export_failures(e, err);
+    if (status == OK)
+        status = export_saved_sets(e, err);
     if (status == OK)
         status = export_decisions(e, err);
     if (status == OK)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reading an export. Line by line, in the order in which export.c writes: models and their sets,
- * photos, failures, decisions, places, the end. Photos are put in batches, one transaction for
- * their paths and one per model for their vectors; labels and decisions are gathered and put at the
- * end, when all photos are there. Nothing is believed: kinds, ranges, numbers of models and rows,
- * sizes of files, and that a vector is one.
+ * photos, failures, saved sets, decisions, places, the end. Photos are put in batches, one
+ * transaction for their paths and one per model for their vectors; labels and decisions are
+ * gathered and put at the end, when all photos are there. Nothing is believed: kinds, ranges,
+ * numbers of models and rows, sizes of files, and that a vector is one.
  */
 #include "library/exchange.h"
 
@@ -521,6 +521,17 @@ static enum status read_decision(struct import *in, json_t *line, struct err *er
     return OK;
 }
 
+static enum status read_saved_set(struct import *in, json_t *line, struct err *err)
+{
+    const char *name = json_string_value(json_object_get(line, "saved_set"));
+    const char *text = json_string_value(json_object_get(line, "json"));
+    json_t *set = text ? json_loads(text, 0, NULL) : NULL;
+    bool fine = name && json_is_object(set);
+    json_decref(set);
+    return fine ? store_saved_set_put(in->store, name, text, err)
+                : err_set(err, ERR_FORMAT, "a saved set has a name, and categories as JSON text");
+}
+
 /* Added to those that are there. */
 static enum status read_place(struct import *in, json_t *line, struct err *err)
 {
@@ -608,9 +619,13 @@ struct kind {
 
 /* "set" before "model", which a set's line has, too; so is "photo" alone. */
 static const struct kind kinds[] = {
-    {"photo", read_photo, true, false},     {"set", read_set, false, true},
-    {"failure", read_failure, true, false}, {"decision", read_decision, true, false},
-    {"place", read_place, false, false},    {"end", read_end, false, false},
+    {"photo", read_photo, true, false},
+    {"set", read_set, false, true},
+    {"failure", read_failure, true, false},
+    {"decision", read_decision, true, false},
+    {"saved_set", read_saved_set, false, false},
+    {"place", read_place, false, false},
+    {"end", read_end, false, false},
     {"model", read_model, false, true},
 };
 

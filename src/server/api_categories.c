@@ -23,15 +23,11 @@
 #include "server/internal.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SETS_ARTIFACT "category-sets"
-
 enum {
     SETS_MAX = 64,
-    SETS_BYTES_MAX = 4 << 20,
     SET_CATEGORIES_MAX = 100,
     SET_PROMPTS_MAX = 100, /* of a category */
     TRY_EXAMPLES = 12,
@@ -50,25 +46,19 @@ struct sets_access {
     bool found;
 };
 
-/* A set is changed by reading all of them and writing them back: one at a time. */
-static pthread_mutex_t sets_lock = PTHREAD_MUTEX_INITIALIZER;
-
 static enum status load_saved(struct store *store, struct sets_access *sets, struct err *err)
 {
-    void *bytes = NULL;
-    size_t size = 0;
-    enum status status =
-        store_artifact_get(store, sets->model_id, SETS_ARTIFACT, &bytes, &size, err);
-    if (status == OK)
-        sets->saved = json_loadb(bytes, size, 0, NULL);
-    free(bytes);
-    if (status != OK && status != ERR_NOT_FOUND)
-        return status;
-    if (status == OK && !json_is_object(sets->saved)) /* and nothing is written over it */
-        return err_set(err, ERR_FORMAT, "the saved category sets are damaged");
-    if (!sets->saved)
-        sets->saved = json_object();
-    return sets->saved ? OK : err_no_memory(err, "the category sets", size);
+    struct store_saved_set *list;
+    size_t count;
+    sets->saved = json_object();
+    enum status status = store_saved_sets(store, &list, &count, err);
+    for (size_t i = 0; i < count; i++) {
+        json_t *content = json_loads(list[i].json, 0, NULL);
+        if (content) /* what cannot be read stays in the library, and is not shown */
+            json_object_set_new(sets->saved, list[i].name, content);
+    }
+    store_saved_sets_free(list, count);
+    return status != OK || sets->saved ? status : err_no_memory(err, "the category sets", 0);
 }
 
 static enum status load_sets(struct store *store, void *user, struct err *err)
@@ -80,60 +70,34 @@ static enum status load_sets(struct store *store, void *user, struct err *err)
     return status;
 }
 
-static enum status put_saved(struct store *store, const struct sets_access *sets, struct err *err)
+static enum status save_set(struct store *store, void *user, struct err *err)
 {
-    char *text = json_dumps(sets->saved, JSON_COMPACT);
-    if (!text)
-        return err_no_memory(err, "the category sets", 0);
-    enum status status =
-        strlen(text) > SETS_BYTES_MAX
-            ? err_set(err, ERR_LIMIT, "the saved sets would be larger than %d MiB",
-                      SETS_BYTES_MAX >> 20)
-            : store_artifact_put(store, sets->model_id, SETS_ARTIFACT, text, strlen(text), err);
-    free(text);
-    return status;
-}
-
-static enum status save_locked(struct store *store, struct sets_access *sets, struct err *err)
-{
+    struct sets_access *sets = user;
     enum status status = load_saved(store, sets, err);
     if (status != OK)
         return status;
     if (!json_object_get(sets->saved, sets->name) && json_object_size(sets->saved) >= SETS_MAX)
         return err_set(err, ERR_LIMIT, "%d sets are saved, which is the limit", SETS_MAX);
-    if (json_object_set(sets->saved, sets->name, (json_t *)sets->content) != 0)
-        return err_no_memory(err, "the category sets", 0);
-    return put_saved(store, sets, err);
-}
-
-static enum status save_set(struct store *store, void *user, struct err *err)
-{
-    pthread_mutex_lock(&sets_lock);
-    enum status status = save_locked(store, user, err);
-    pthread_mutex_unlock(&sets_lock);
-    return status;
-}
-
-static enum status drop_locked(struct store *store, struct sets_access *sets, struct err *err)
-{
-    enum status status = load_sets(store, sets, err);
-    bool ran = false;
-    for (size_t i = 0; status == OK && i < sets->run_count; i++)
-        ran |= strcmp(sets->run[i].name, sets->name) == 0;
-    bool saved = status == OK && json_object_del(sets->saved, sets->name) == 0;
-    sets->found = ran || saved;
-    if (saved)
-        status = put_saved(store, sets, err);
-    if (status == OK && ran)
-        status = classification_drop(store, sets->model_id, sets->name, err);
+    char *text = json_dumps(sets->content, JSON_COMPACT);
+    if (!text)
+        return err_no_memory(err, "the category set", 0);
+    status = store_saved_set_put(store, sets->name, text, err);
+    free(text);
     return status;
 }
 
 static enum status drop_set(struct store *store, void *user, struct err *err)
 {
-    pthread_mutex_lock(&sets_lock);
-    enum status status = drop_locked(store, user, err);
-    pthread_mutex_unlock(&sets_lock);
+    struct sets_access *sets = user;
+    enum status status = load_sets(store, sets, err);
+    bool ran = false, saved = status == OK && json_object_get(sets->saved, sets->name);
+    for (size_t i = 0; status == OK && i < sets->run_count; i++)
+        ran |= strcmp(sets->run[i].name, sets->name) == 0;
+    sets->found = ran || saved;
+    if (saved)
+        status = store_saved_set_put(store, sets->name, NULL, err);
+    if (status == OK && ran)
+        status = classification_drop(store, sets->model_id, sets->name, err);
     return status;
 }
 

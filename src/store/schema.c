@@ -173,6 +173,11 @@ static const char *const steps[] = {
     "  CHECK (hash_a < hash_b)"
     ") STRICT, WITHOUT ROWID;"
 
+    "CREATE TABLE saved_sets (" /* as a person wrote them, whatever was labelled with them */
+    "  name TEXT PRIMARY KEY CHECK (length(name) > 0),"
+    "  set_json TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+
     "CREATE TABLE artifacts ("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  model_id INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,"

@@ -91,6 +91,9 @@ enum sql_slot {
     SQL_CATEGORY_LIST,
     SQL_LABEL_ADD,
     SQL_LABEL_LIST,
+    SQL_SAVED_SET_PUT,
+    SQL_SAVED_SET_DROP,
+    SQL_SAVED_SET_LIST,
     SQL_DECISION_PUT,
     SQL_DECISION_DROP,
     SQL_DECISION_LIST,
@@ -234,6 +237,10 @@ enum status sqlite_labels_drop(struct store *, int64_t model_id, const char *set
 /* sqlite_labels_load.c */
 enum status sqlite_labels_load(struct store *, int64_t model_id, const char *set,
                                const struct store_matrix *, struct store_labels *, struct err *);
+
+/* sqlite_saved_sets.c */
+enum status sqlite_saved_set_put(struct store *, const char *name, const char *json, struct err *);
+enum status sqlite_saved_sets(struct store *, struct store_saved_set **, size_t *, struct err *);
 
 /* sqlite_decisions.c */
 enum status sqlite_decisions_put(struct store *, const struct store_decision *, size_t,

@@ -157,6 +157,36 @@ enum status store_labels_drop(struct store *store, int64_t model_id, const char 
     return status == OK ? store->ops->labels_drop(store, model_id, set, err) : status;
 }
 
+enum status store_saved_set_put(struct store *store, const char *name, const char *json,
+                                struct err *err)
+{
+    enum status status = store_require_write(store, err);
+    if (status == OK)
+        status = check_set_name(name, err);
+    return status == OK ? store->ops->saved_set_put(store, name, json, err) : status;
+}
+
+enum status store_saved_sets(struct store *store, struct store_saved_set **sets, size_t *count,
+                             struct err *err)
+{
+    *sets = NULL;
+    *count = 0;
+    enum status status = store->ops->saved_sets(store, sets, count, err);
+    if (status != OK) {
+        store_saved_sets_free(*sets, *count);
+        *sets = NULL;
+        *count = 0;
+    }
+    return status;
+}
+
+void store_saved_sets_free(struct store_saved_set *sets, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(sets[i].json);
+    free(sets);
+}
+
 /* --- decisions ---------------------------------------------------------------------------- */
 
 enum status store_decisions_put(struct store *store, const struct store_decision *decisions,

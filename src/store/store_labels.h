@@ -90,6 +90,19 @@ void store_label_sets_free(struct store_label_set *, size_t count);
 MUST_USE enum status store_labels_drop(struct store *, int64_t model_id, const char *set,
                                        struct err *err);
 
+/* A set of categories as a person wrote it, to be labelled with by any model or none. */
+struct store_saved_set {
+    char name[STORE_SET_MAX + 1];
+    char *json;
+};
+/* In the place of one of the same name; json NULL removes it (fine if there is none). */
+MUST_USE enum status store_saved_set_put(struct store *, const char *name, const char *json,
+                                         struct err *err);
+/* All of them, by name, bytewise. */
+MUST_USE enum status store_saved_sets(struct store *, struct store_saved_set **sets, size_t *count,
+                                      struct err *err);
+void store_saved_sets_free(struct store_saved_set *, size_t count);
+
 /* --- decisions ---------------------------------------------------------------------------- */
 
 /* What a person said about two contents. Kept by hash: it outlives the photos, and holds again when

@@ -76,6 +76,9 @@ struct store_ops {
     enum status (*label_sets)(struct store *, int64_t model_id, struct store_label_set **,
                               size_t *count, struct err *);
     enum status (*labels_drop)(struct store *, int64_t model_id, const char *set, struct err *);
+    enum status (*saved_set_put)(struct store *, const char *name, const char *json, struct err *);
+    enum status (*saved_sets)(struct store *, struct store_saved_set **, size_t *count,
+                              struct err *);
     /* a < b in each; made_at 0: now */
     enum status (*decisions_put)(struct store *, const struct store_decision *, size_t count,
                                  struct err *);

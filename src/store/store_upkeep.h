@@ -61,7 +61,7 @@ enum store_kept {
     STORE_KEPT_VECTORS,
     STORE_KEPT_LABELS,
     STORE_KEPT_DECISIONS,
-    STORE_KEPT_OTHER, /* models, sets, sidecars, artifacts */
+    STORE_KEPT_OTHER, /* models, sets, saved sets, sidecars, artifacts */
     STORE_KEPT_KINDS,
 };
 

@@ -212,13 +212,43 @@ static void test_decisions(void **state)
     free(d);
 }
 
+static void test_saved_sets(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct store_saved_set *sets;
+    size_t count;
+    char long_name[STORE_SET_MAX + 2];
+    memset(long_name, 'a', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = 0;
+    assert_ok(store_saved_sets(f->store, &sets, &count, &err));
+    assert_int_equal(count, 0);
+    store_saved_sets_free(sets, count);
+    assert_fails(store_saved_set_put(f->store, long_name, "{}", &err), ERR_ARGUMENT, "name");
+    assert_fails(store_saved_set_put(f->store, "", "{}", &err), ERR_ARGUMENT, "name");
+    assert_ok(store_saved_set_put(f->store, "sea", "{\"a\":[\"b\"]}", &err));
+    assert_ok(store_saved_set_put(f->store, "land", "{}", &err));
+    assert_ok(store_saved_set_put(f->store, "sea", "{\"c\":[\"d\"]}", &err));
+    assert_ok(store_saved_set_put(f->store, "nothing", NULL, &err));
+    /* No model takes them along. */
+    assert_ok(store_model_remove(f->store, f->model, &err));
+    assert_ok(store_saved_sets(f->store, &sets, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(sets[0].name, "land");
+    assert_string_equal(sets[1].name, "sea");
+    assert_string_equal(sets[1].json, "{\"c\":[\"d\"]}");
+    store_saved_sets_free(sets, count);
+    assert_ok(store_saved_set_put(f->store, "land", NULL, &err));
+    assert_ok(store_saved_sets(f->store, &sets, &count, &err));
+    assert_int_equal(count, 1);
+    store_saved_sets_free(sets, count);
+}
+
 int conformance_labels(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sets_side_by_side),
-        TEST(test_several_categories),
-        TEST(test_names_of_sets),
-        TEST(test_decisions),
+        TEST(test_sets_side_by_side), TEST(test_several_categories), TEST(test_names_of_sets),
+        TEST(test_saved_sets),        TEST(test_decisions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,7 @@ static void make_library(const char *path)
                                    i % 2 ? DECISION_DUPLICATE : DECISION_NOT_DUPLICATE, 77 + i};
         assert_ok(store_decisions_put(store, &d, 1, &err));
     }
+    assert_ok(store_saved_set_put(store, "mine", "{\"sea\":[\"the sea\"]}", &err));
     const struct store_place places[] = {{(char *)"/p", STORE_ROOT}, {(char *)"/p/m", STORE_MOUNT}};
     assert_ok(store_places_replace(store, places, 2, &err));
     store_close(store);
@@ -138,6 +139,7 @@ static const char *const contents[] = {
     "SELECT fingerprint, s.name, hash, position, confidence, margin, uncertain, probabilities, also"
     " FROM labels JOIN label_sets s ON s.id = set_id JOIN models ON models.id = model_id"
     " JOIN photos ON photos.id = photo_id ORDER BY fingerprint, s.name, hash",
+    "SELECT * FROM saved_sets ORDER BY name",
     "SELECT * FROM decisions ORDER BY hash_a, hash_b",
     "SELECT * FROM places ORDER BY path, kind",
 };
