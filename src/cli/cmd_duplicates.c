@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/filter_args.h"
 #include "cli/library_args.h"
+#include "cli/model_args.h"
 #include "cli/output.h"
 
 #include "base/file.h"
@@ -86,14 +87,7 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct duplicates_args, decisions),
      .help = "list what is remembered"},
-    {.name = "threads",
-     .kind = OPTION_INT,
-     .argument = "N",
-     .offset = offsetof(struct duplicates_args, threads),
-     .fallback = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "threads to use; 0 means every core"},
+    OPTION_THREADS(struct duplicates_args),
     OPTION_FILTERS(struct duplicates_args),
     OPTION_JSON(struct duplicates_args),
     OPTION_END,

@@ -4,6 +4,7 @@
  */
 #include "cli/commands.h"
 #include "cli/library_args.h"
+#include "cli/model_args.h"
 #include "cli/map_args.h"
 #include "cli/output.h"
 
@@ -77,15 +78,7 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct map_command_args, remake),
      .help = "make the map anew instead of placing new photographs on the one that is kept"},
-    {.name = "threads",
-     .short_name = 't',
-     .kind = OPTION_INT,
-     .argument = "N",
-     .offset = offsetof(struct map_command_args, threads),
-     .fallback = "0",
-     .min = 0,
-     .max = 256,
-     .help = "0 means all cores; the map does not depend on it"},
+    OPTION_THREADS(struct map_command_args),
     OPTION_FILTERS(struct map_command_args),
     OPTION_END,
 };

@@ -328,24 +328,16 @@ enum status knn_run_pairs(const struct knn_pairs *pairs, struct team *team,
     return status;
 }
 
-enum status knn_exact(struct knn_graph *out, const struct map_vectors *v, int k, struct team *team,
-                      const struct map_watch *watch, struct err *err)
+/* The lists of k that the pairs give, as a graph. */
+static enum status run_lists(struct knn_graph *out, struct knn_pairs pairs, int k,
+                             struct team *team, const struct map_watch *watch, struct err *err)
 {
     struct knn_lists lists;
     *out = (struct knn_graph){0};
-    assert(v->count >= 2 && k >= 1);
-    if ((size_t)k > v->count - 1)
-        k = (int)(v->count - 1);
-    enum status status = knn_lists_open(&lists, v->count, k, err);
+    enum status status = knn_lists_open(&lists, pairs.row_count, k, err);
     if (status != OK)
         return status;
-    const struct knn_pairs pairs = {.rows = v,
-                                    .columns = v,
-                                    .row_count = v->count,
-                                    .column_count = v->count,
-                                    .same = true,
-                                    .symmetric = true,
-                                    .lists = &lists};
+    pairs.lists = &lists;
     status = knn_run_pairs(&pairs, team, watch, err);
     if (status == OK)
         knn_lists_finish(&lists, out);
@@ -353,26 +345,29 @@ enum status knn_exact(struct knn_graph *out, const struct map_vectors *v, int k,
     return status;
 }
 
+enum status knn_exact(struct knn_graph *out, const struct map_vectors *v, int k, struct team *team,
+                      const struct map_watch *watch, struct err *err)
+{
+    assert(v->count >= 2 && k >= 1);
+    if ((size_t)k > v->count - 1)
+        k = (int)(v->count - 1);
+    const struct knn_pairs pairs = {.rows = v,
+                                    .columns = v,
+                                    .row_count = v->count,
+                                    .column_count = v->count,
+                                    .same = true,
+                                    .symmetric = true};
+    return run_lists(out, pairs, k, team, watch, err);
+}
+
 enum status knn_query(struct knn_graph *out, const struct map_vectors *queries,
                       const struct map_vectors *base, int k, struct team *team,
                       const struct map_watch *watch, struct err *err)
 {
-    struct knn_lists lists;
-    *out = (struct knn_graph){0};
     assert(base->count >= 1 && k >= 1 && queries->dim == base->dim);
     if ((size_t)k > base->count)
         k = (int)base->count;
-    enum status status = knn_lists_open(&lists, queries->count, k, err);
-    if (status != OK)
-        return status;
-    const struct knn_pairs pairs = {.rows = queries,
-                                    .columns = base,
-                                    .row_count = queries->count,
-                                    .column_count = base->count,
-                                    .lists = &lists};
-    status = knn_run_pairs(&pairs, team, watch, err);
-    if (status == OK)
-        knn_lists_finish(&lists, out);
-    knn_lists_close(&lists);
-    return status;
+    const struct knn_pairs pairs = {
+        .rows = queries, .columns = base, .row_count = queries->count, .column_count = base->count};
+    return run_lists(out, pairs, k, team, watch, err);
 }

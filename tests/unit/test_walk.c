@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../scratch.h"
 #include "base/file.h"
 #include "image/image.h"
 #include "library/ignore.h"
@@ -23,30 +24,6 @@
 #include <unistd.h>
 
 enum { LIST_MAX = 16 };
-
-static char scratch[64];
-
-static int make_scratch(void **state)
-{
-    strcpy(scratch, "/tmp/fovea-test-XXXXXX");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-    return system(command);
-}
-
-static const char *in_scratch(const char *name)
-{
-    static char paths[4][512];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
-    return path;
-}
 
 static void put_entry(const char *entry)
 {
