@@ -311,6 +311,10 @@ static enum status check_report(const struct index_report *report, struct err *e
         return err_set(err, ERR_IO,
                        "nothing could be read in these folders; change their permissions, or run "
                        "fovea as a user who may");
+    if (report->found == 0 && report->forgotten > 0)
+        return OK; /* the last photographs have left, and that has been said */
+    if (report->found == 0 && report->missing_roots)
+        return err_set(err, ERR_NOT_FOUND, "nothing was looked at: no such folder is there now");
     if (report->found == 0)
         return err_set(err, ERR_NOT_FOUND,
                        "there are no photographs in these folders (it looks for jpg, png, webp, "
@@ -456,6 +460,10 @@ static enum status run(const void *arguments, struct err *err)
 {
     const struct index_args *args = arguments;
     const char **roots = NULL, **exclude = NULL;
+    if (args->keep_missing && args->prune)
+        return err_set(err, ERR_ARGUMENT,
+                       "--keep-missing and --prune exclude each other: one keeps photographs whose "
+                       "files are gone, the other drops them");
     enum status status = operands_texts(&args->roots, &roots, err);
     if (status == OK)
         status = operands_texts(&args->exclude, &exclude, err);

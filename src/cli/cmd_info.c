@@ -255,8 +255,17 @@ static enum status run(const void *untyped, struct err *err)
     enum status status = image_room_open(err);
     if (status != OK)
         return status;
-    for (size_t i = 0; status == OK && i < args->files.count && output_ok(); i++)
-        status = show(args->files.items[i].text, args->json, err);
+    /* One that cannot be read does not hide the others; the last error is the command's. */
+    for (size_t i = 0; i < args->files.count && output_ok(); i++) {
+        struct err one;
+        enum status shown = show(args->files.items[i].text, args->json, &one);
+        if (shown == OK)
+            continue;
+        if (status != OK)
+            report_error(err);
+        *err = one;
+        status = shown;
+    }
     image_room_close();
     return status;
 }

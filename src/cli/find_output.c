@@ -55,7 +55,9 @@ static void print_lines(const struct find_shown *s)
     const struct find_answer *answer = s->answer;
     const size_t strong = strong_hits(answer);
     if (answer->total == 0)
-        output_text("no photograph passes the filters\n");
+        output_text(s->snapshot->matrix->count
+                        ? "no photograph passes the filters\n"
+                        : "the library has no photographs yet: `fovea index DIR` adds them\n");
     else if (!answer->strong)
         output_format(NOTHING_STRONG "%s\n", answer->count == 0   ? ""
                                              : answer->count == 1 ? "; the closest photograph:"

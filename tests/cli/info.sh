@@ -58,6 +58,11 @@ printf 'no picture' >bad.jpg
 run info bad.jpg
 expect_code 1
 expect_one_line "bad.jpg: not an image"
+# One that cannot be read does not hide the next.
+run info bad.jpg "$photo"
+expect_code 1
+expect_in err "bad.jpg: not an image"
+expect_in out "  picture   png, 480 x 320"
 run info .
 [ "$code" -ne 0 ] || fail "a folder is no photograph"
 

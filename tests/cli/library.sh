@@ -174,4 +174,20 @@ run embed --model model --image-size 5000 pictures/moved.png
 expect_code 2
 expect_one_line "--image-size"
 
+# A folder that is away is kept, until it is said that it is gone.
+run index --keep-missing --prune
+expect_code 2
+expect_one_line "exclude each other"
+mkdir away_later
+cp pictures/moved.png away_later/
+run index --library away.db --model model away_later
+expect_code 0
+mv away_later elsewhere
+run index --library away.db
+expect_code 1
+expect_in err "no such folder is there now"
+run index --library away.db --prune
+expect_code 0
+expect_in out "1 gone"
+
 finish
