@@ -213,18 +213,6 @@ export class Stage {
     return new Promise((resolve) => copy.toBlob(resolve, 'image/png'));
   }
 
-  // Draws `count` frames, one after the other, and says how long one took.
-  measure(count: number): number {
-    const started = performance.now();
-    const pixel = new Uint8Array(4);
-    const gl = this.renderer.getContext();
-    for (let i = 0; i < count; i++) {
-      this.draw();
-      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel); // waits until it is drawn
-    }
-    return (performance.now() - started) / count;
-  }
-
   invalidate(): void {
     if (this.frame) return;
     this.frame = requestAnimationFrame((now) => {
