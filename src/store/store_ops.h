@@ -15,6 +15,7 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
+    void (*keep_half)(struct store *); /* NULL: it does anyway */
     enum status (*index_lock)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
     bool (*is_indexing)(struct store *);
