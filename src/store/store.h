@@ -35,6 +35,7 @@
 #include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
+#include "store/store_nearest.h"
 #include "store/store_photos.h"
 #include "store/store_upkeep.h"
 
