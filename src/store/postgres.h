@@ -31,10 +31,17 @@ enum pg_slot {
     PG_MODEL_IDS,
     /* postgres_matrix.c */
     PG_VECTOR_SOME,
+    PG_VECTOR_OF,
+    enum status postgres_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids,
+                                      size_t, uint16_t *vectors, bool *has, struct err *);
+
     /* postgres_artifacts.c */
+    enum status postgres_artifacts(struct store *, int64_t model_id, struct store_artifact **,
+                                   size_t *, struct err *);
     PG_ARTIFACT_FIND,
     PG_ARTIFACT_ADD,
     PG_ARTIFACT_DROP,
+    PG_ARTIFACT_LIST,
     PG_CHUNK_ADD,
     PG_CHUNK_LIST,
     /* postgres_index.c */
@@ -72,11 +79,13 @@ enum pg_slot {
     PG_SET_DROP,
     PG_SET_ADD,
     PG_SET_FIND,
+    PG_SET_SIZE,
     PG_SET_LIST,
     PG_SET_CATEGORY,
     PG_CATEGORY_ADD,
     PG_CATEGORY_LIST,
     PG_LABEL_ADD,
+    PG_LABEL_DROP,
     PG_LABEL_LIST,
     PG_SAVED_SET_PUT,
     PG_SAVED_SET_DROP,
@@ -192,7 +201,12 @@ enum status postgres_places_replace(struct store *, const struct store_place *, 
 enum status postgres_matrix_load(struct store *, int64_t model_id, const struct store_matrix *old,
                                  struct store_matrix *, struct err *);
 
+enum status postgres_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids,
+                                  size_t, uint16_t *vectors, bool *has, struct err *);
+
 /* postgres_artifacts.c */
+enum status postgres_artifacts(struct store *, int64_t model_id, struct store_artifact **, size_t *,
+                               struct err *);
 enum status postgres_artifact_put(struct store *, int64_t model_id, const char *name, const void *,
                                   size_t, struct err *);
 enum status postgres_artifact_get(struct store *, int64_t model_id, const char *name, void **,
@@ -226,6 +240,9 @@ enum status postgres_photo_ids(struct store *, int64_t **, size_t *, struct err 
 enum status postgres_labels_replace(struct store *, int64_t model_id, const struct store_set *,
                                     const struct store_label *, const int *positions, size_t count,
                                     struct err *);
+enum status postgres_labels_add(struct store *, int64_t model_id, const struct store_set *,
+                                const struct store_label *, const int *positions, size_t count,
+                                struct err *);
 enum status postgres_label_sets(struct store *, int64_t model_id, struct store_label_set **,
                                 size_t *, struct err *);
 enum status postgres_labels_drop(struct store *, int64_t model_id, const char *set, struct err *);

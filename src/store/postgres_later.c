@@ -186,3 +186,22 @@ const char *postgres_kept_copy(const struct store *store)
 {
     return NULL; /* a server has backups of its own */
 }
+
+enum status postgres_vectors_load(struct store *store, int64_t model_id, const int64_t *photo_ids,
+                                  size_t a0, uint16_t *vectors, bool *has, struct err *err)
+{
+    return not_yet(store, err);
+}
+
+enum status postgres_artifacts(struct store *store, int64_t model_id, struct store_artifact **a0,
+                               size_t *a1, struct err *err)
+{
+    return not_yet(store, err);
+}
+
+enum status postgres_labels_add(struct store *store, int64_t model_id, const struct store_set *set,
+                                const struct store_label *labels, const int *positions,
+                                size_t count, struct err *err)
+{
+    return not_yet(store, err);
+}

@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIM_MAX 16000        /* pgvector's, of both types */
-#define PLAIN_BYTES_MAX 8000 /* of a vector; a page of 8 KiB has room for 8,160 bytes of one row   \
-                              */
+#define DIM_MAX 16000 /* pgvector's, of both types */
+#define PLAIN_BYTES_MAX                                                                            \
+    8000 /* of a vector; a page of 8 KiB has room for 8,160 bytes of one row                       \
+          */
 
 struct found_model {
     int64_t id; /* 0: none */

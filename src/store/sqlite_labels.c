@@ -93,6 +93,56 @@ enum status sqlite_labels_replace(struct store *store, int64_t model_id,
     return sql_finish(s, status, err);
 }
 
+/* The set as it was written, and that it has as many categories. */
+static enum status find_set(struct sqlite_store *s, int64_t model_id, const struct store_set *set,
+                            int64_t *set_id, struct err *err)
+{
+    struct sql q =
+        sql_start(s, SQL_SET_SIZE,
+                  "SELECT id, (SELECT count(*) FROM categories WHERE set_id = label_sets.id)"
+                  " FROM label_sets WHERE model_id = ? AND name = ?");
+    sql_int(&q, model_id);
+    sql_text(&q, set->name);
+    bool found;
+    enum status status = sql_row(&q, &found, err);
+    if (status == OK && !found)
+        status =
+            err_set(err, ERR_NOT_FOUND, "the library %s has no set \"%s\"", s->path, set->name);
+    else if (status == OK && sqlite3_column_int64(q.stmt, 1) != (int64_t)set->category_count)
+        status =
+            err_set(err, ERR_ARGUMENT, "the set \"%s\" has other categories by now", set->name);
+    *set_id = status == OK ? sqlite3_column_int64(q.stmt, 0) : 0;
+    sql_end(&q);
+    return status;
+}
+
+static enum status drop_label(struct sqlite_store *s, int64_t set_id, int64_t photo_id,
+                              struct err *err)
+{
+    struct sql q =
+        sql_start(s, SQL_LABEL_DROP, "DELETE FROM labels WHERE set_id = ? AND photo_id = ?");
+    sql_int(&q, set_id);
+    sql_int(&q, photo_id);
+    return sql_run(&q, err);
+}
+
+enum status sqlite_labels_add(struct store *store, int64_t model_id, const struct store_set *set,
+                              const struct store_label *labels, const int *positions, size_t count,
+                              struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    int64_t set_id;
+    enum status status = sql_begin_write(s, err);
+    if (status != OK)
+        return status;
+    status = find_set(s, model_id, set, &set_id, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = drop_label(s, set_id, labels[i].photo_id, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = put_label(s, set_id, &labels[i], positions[i], set->category_count, err);
+    return sql_finish(s, status, err);
+}
+
 enum status sqlite_labels_drop(struct store *store, int64_t model_id, const char *set,
                                struct err *err)
 {
