@@ -32,12 +32,7 @@ enum pg_slot {
     /* postgres_matrix.c */
     PG_VECTOR_SOME,
     PG_VECTOR_OF,
-    enum status postgres_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids,
-                                      size_t, uint16_t *vectors, bool *has, struct err *);
-
     /* postgres_artifacts.c */
-    enum status postgres_artifacts(struct store *, int64_t model_id, struct store_artifact **,
-                                   size_t *, struct err *);
     PG_ARTIFACT_FIND,
     PG_ARTIFACT_ADD,
     PG_ARTIFACT_DROP,
@@ -234,6 +229,10 @@ enum status postgres_photo_load(struct store *, int64_t photo_id, struct store_p
 enum status postgres_photo_find(struct store *, const char *path, int64_t *, struct err *);
 enum status postgres_photo_find_hash(struct store *, const struct photo_hash *, int64_t *,
                                      struct err *);
+enum status postgres_photos_find(struct store *, const struct photo_hash *, size_t count,
+                                 int64_t *photo_ids, struct err *);
+enum status postgres_photos_load(struct store *, const int64_t *photo_ids, size_t count,
+                                 struct store_photo *, struct err *);
 enum status postgres_photo_ids(struct store *, int64_t **, size_t *, struct err *);
 
 /* postgres_labels.c */

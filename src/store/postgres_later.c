@@ -17,18 +17,6 @@ enum status postgres_known_visit(struct store *store, int64_t model_id, const ch
     return not_yet(store, err);
 }
 
-enum status postgres_places(struct store *store, struct store_place **a0, size_t *a1,
-                            struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_places_replace(struct store *store, const struct store_place *a0, size_t a1,
-                                    struct err *err)
-{
-    return not_yet(store, err);
-}
-
 enum status postgres_matrix_load(struct store *store, int64_t model_id,
                                  const struct store_matrix *old, struct store_matrix *a0,
                                  struct err *err)
@@ -82,102 +70,7 @@ enum status postgres_sweep(struct store *store, struct err *err)
     return not_yet(store, err);
 }
 
-enum status postgres_facts_load(struct store *store, const struct store_matrix *a0,
-                                struct store_facts *a1, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_photo_load(struct store *store, int64_t photo_id, struct store_photo *a0,
-                                struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_photo_find(struct store *store, const char *path, int64_t *a0, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_photo_find_hash(struct store *store, const struct photo_hash *a0, int64_t *a1,
-                                     struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_photo_ids(struct store *store, int64_t **a0, size_t *a1, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_labels_replace(struct store *store, int64_t model_id,
-                                    const struct store_set *a0, const struct store_label *a1,
-                                    const int *positions, size_t count, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_label_sets(struct store *store, int64_t model_id, struct store_label_set **a0,
-                                size_t *a1, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_labels_drop(struct store *store, int64_t model_id, const char *set,
-                                 struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_labels_load(struct store *store, int64_t model_id, const char *set,
-                                 const struct store_matrix *a0, struct store_labels *a1,
-                                 struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_saved_set_put(struct store *store, const char *name, const char *json,
-                                   struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_saved_sets(struct store *store, struct store_saved_set **a0, size_t *a1,
-                                struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_decisions_put(struct store *store, const struct store_decision *a0, size_t a1,
-                                   struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_decisions(struct store *store, struct store_decision **a0, size_t *a1,
-                               struct err *err)
-{
-    return not_yet(store, err);
-}
-
 enum status postgres_backup(struct store *store, const char *path, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_paths_under(struct store *store, const char *root, char ***a0, size_t *a1,
-                                 struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_summarize(struct store *store, struct store_summary *a0, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_failures(struct store *store, struct store_failure **a0, size_t *a1,
-                              struct err *err)
 {
     return not_yet(store, err);
 }
@@ -195,13 +88,6 @@ enum status postgres_vectors_load(struct store *store, int64_t model_id, const i
 
 enum status postgres_artifacts(struct store *store, int64_t model_id, struct store_artifact **a0,
                                size_t *a1, struct err *err)
-{
-    return not_yet(store, err);
-}
-
-enum status postgres_labels_add(struct store *store, int64_t model_id, const struct store_set *set,
-                                const struct store_label *labels, const int *positions,
-                                size_t count, struct err *err)
 {
     return not_yet(store, err);
 }

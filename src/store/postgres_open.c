@@ -176,7 +176,13 @@ void postgres_read_end(struct store *store)
     s->held_lost = false; /* the next verb connects again, if need be */
 }
 
+static enum status damaged(const struct store *store, const char *what, struct err *err)
+{
+    return pg_damaged((const struct postgres_store *)(const void *)store, what, err);
+}
+
 const struct store_ops postgres_store_ops = {
+    .damaged = damaged,
     .open = postgres_open,
     .close = postgres_close,
     .index_lock = postgres_index_lock,
@@ -206,6 +212,8 @@ const struct store_ops postgres_store_ops = {
     .photo_load = postgres_photo_load,
     .photo_find = postgres_photo_find,
     .photo_find_hash = postgres_photo_find_hash,
+    .photos_find = postgres_photos_find,
+    .photos_load = postgres_photos_load,
     .photo_ids = postgres_photo_ids,
     .known_visit = postgres_known_visit,
     .places = postgres_places,
