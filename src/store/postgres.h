@@ -32,12 +32,7 @@ enum pg_slot {
     /* postgres_matrix.c */
     PG_VECTOR_SOME,
     PG_VECTOR_OF,
-    enum status postgres_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids,
-                                      size_t, uint16_t *vectors, bool *has, struct err *);
-
     /* postgres_artifacts.c */
-    enum status postgres_artifacts(struct store *, int64_t model_id, struct store_artifact **,
-                                   size_t *, struct err *);
     PG_ARTIFACT_FIND,
     PG_ARTIFACT_ADD,
     PG_ARTIFACT_DROP,
