@@ -290,7 +290,8 @@ static enum status list_close(struct find_near *near, const struct near_set *set
         if (row != SNAPSHOT_NO_ROW)
             (*rows)[(*count)++] = row;
     }
-    const bool all = status != OK || found < room || list[found - 1].score < (double)floor - near->error;
+    const bool all =
+        status != OK || found < room || list[found - 1].score < (double)floor - near->error;
     free(list);
     if (status == OK && !all) {
         free(*rows);

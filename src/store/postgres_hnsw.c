@@ -15,8 +15,8 @@
 /* pgvector's own limits of an index's dimensions. */
 enum { VECTOR_MAX = 2000, HALFVEC_MAX = 4000 };
 
-enum status postgres_hnsw_look(struct postgres_store *s, int64_t model_id,
-                               struct store_hnsw *index, struct err *err)
+enum status postgres_hnsw_look(struct postgres_store *s, int64_t model_id, struct store_hnsw *index,
+                               struct err *err)
 {
     char sql[512], answer[128];
     long long size = 0;
@@ -58,10 +58,11 @@ static enum status check_size(const struct postgres_store *s, int dim, bool half
                        "have %d: in half precision (--halfvec) it is up to %d; search works "
                        "without one",
                        VECTOR_MAX, s->label, dim, HALFVEC_MAX);
-    return err_set(err, ERR_LIMIT,
-                   "an index holds vectors of up to %d dimensions, and those of the library %s have "
-                   "%d: search works without one",
-                   HALFVEC_MAX, s->label, dim);
+    return err_set(
+        err, ERR_LIMIT,
+        "an index holds vectors of up to %d dimensions, and those of the library %s have "
+        "%d: search works without one",
+        HALFVEC_MAX, s->label, dim);
 }
 
 static enum status one_process_if_need_be(struct postgres_store *s, struct err *err)

@@ -5,10 +5,10 @@
  * Exact means that no index takes part, whoever made one: the order is by (distance + 0), which no
  * index knows. The server's workers share the reading.
  *
- * By the index: ORDER BY distance LIMIT, as pgvector wants it. ef_search is at most 1,000 there, and
- * without iterative scans (before 0.8) no more rows than that come back, or fewer with a filter: the
- * caller sees that there are too few, and asks again without the index. Iterative scans go on until
- * there are enough; relaxed order, since the caller sorts by exact scores anyway.
+ * By the index: ORDER BY distance LIMIT, as pgvector wants it. ef_search is at most 1,000 there,
+ * and without iterative scans (before 0.8) no more rows than that come back, or fewer with a
+ * filter: the caller sees that there are too few, and asks again without the index. Iterative scans
+ * go on until there are enough; relaxed order, since the caller sorts by exact scores anyway.
  *
  * The bound on the error: a sum of n products in float32, in any order, is within
  * gamma = n u / (1 - n u), u = 2^-24, of the exact one relative to the sum of the products' sizes
@@ -54,8 +54,8 @@ static enum status write_query(struct postgres_store *s, int64_t model_id,
     *out = (struct query_bytes){0};
     enum status status = postgres_model_dim(s, model_id, &dim, &out->half, err);
     if (status == OK && dim != q->dim)
-        status = err_set(err, ERR_ARGUMENT, "a query of %d dimensions for vectors of %d", q->dim,
-                         dim);
+        status =
+            err_set(err, ERR_ARGUMENT, "a query of %d dimensions for vectors of %d", q->dim, dim);
     if (status != OK)
         return status;
     out->size = 4 + 4 * (size_t)dim;
@@ -198,10 +198,9 @@ static enum status nearest(struct postgres_store *s, int64_t model_id,
     return pg_finish(s, status, err);
 }
 
-enum status postgres_nearest(struct store *store, int64_t model_id,
-                             const struct store_query *query, size_t limit, bool indexed,
-                             struct store_near *near, size_t *found, struct store_nearness *how,
-                             struct err *err)
+enum status postgres_nearest(struct store *store, int64_t model_id, const struct store_query *query,
+                             size_t limit, bool indexed, struct store_near *near, size_t *found,
+                             struct store_nearness *how, struct err *err)
 {
     struct postgres_store *s = postgres_store(store);
     struct pg_tries tries = {0};

@@ -6,10 +6,10 @@
  *     SELECT filename FROM fovea.image_embeddings ORDER BY embedding <#> $1 LIMIT 12
  *
  * Nothing in it stands between that ORDER BY and the model's table: no join (EXISTS would be one),
- * no DISTINCT; the other columns are subqueries of one row each. So the server takes the view apart, and an HNSW
- * index of the table serves the order. A photograph with several paths has one row, under its first
- * path; category and confidence are those of the set of categories written last. Paths are bytes:
- * what is no UTF-8 in them reads as escape sequences.
+ * no DISTINCT; the other columns are subqueries of one row each. So the server takes the view
+ * apart, and an HNSW index of the table serves the order. A photograph with several paths has one
+ * row, under its first path; category and confidence are those of the set of categories written
+ * last. Paths are bytes: what is no UTF-8 in them reads as escape sequences.
  */
 #include "store/postgres.h"
 
@@ -19,8 +19,7 @@
 
 #define FIRST_PATH                                                                                 \
     "(SELECT path FROM files WHERE files.photo_id = e.photo_id ORDER BY path LIMIT 1)"
-#define NEWEST_SET                                                                                 \
-    "(SELECT id FROM label_sets WHERE model_id = %lld ORDER BY id DESC LIMIT 1)"
+#define NEWEST_SET "(SELECT id FROM label_sets WHERE model_id = %lld ORDER BY id DESC LIMIT 1)"
 
 static const char *const definition =
     "CREATE VIEW image_embeddings AS SELECT e.photo_id AS id,"
