@@ -165,6 +165,7 @@ void pg_column_meta(const struct pg *, int first, struct photo_meta *out);
 /* postgres_open.c */
 enum status postgres_open(struct store **, const char *url, enum store_mode, struct err *);
 void postgres_close(struct store *);
+void postgres_keep_half(struct store *);
 enum status postgres_index_lock(struct store *, struct err *);
 void postgres_index_unlock(struct store *);
 bool postgres_is_indexing(struct store *);

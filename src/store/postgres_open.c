@@ -49,6 +49,11 @@ void postgres_close(struct store *store)
     free_store(postgres_store(store));
 }
 
+void postgres_keep_half(struct store *store)
+{
+    postgres_store(store)->half_new = true;
+}
+
 /* --- the right to index ------------------------------------------------------------------- */
 
 int postgres_lock_key(const struct postgres_store *s)
@@ -203,6 +208,7 @@ const struct store_ops postgres_store_ops = {
     .damaged = damaged,
     .open = postgres_open,
     .close = postgres_close,
+    .keep_half = postgres_keep_half,
     .index_lock = postgres_index_lock,
     .index_unlock = postgres_index_unlock,
     .is_indexing = postgres_is_indexing,
