@@ -152,7 +152,7 @@ enum { NEWEST = sizeof steps / sizeof steps[0] };
 
 /* --- what is there ------------------------------------------------------------------------ */
 
-enum found { NOTHING, SCHEMA_EMPTY, SCHEMA_OF_OTHERS, LIBRARY };
+enum found { NOTHING, SCHEMA_EMPTY, SCHEMA_OF_OTHERS, LIBRARY, NOT_ALLOWED };
 
 static enum status look(struct postgres_store *s, enum found *found, struct err *err)
 {
@@ -161,6 +161,7 @@ static enum status look(struct postgres_store *s, enum found *found, struct err 
     char answer[16] = "";
     str_format(&sql,
                "SELECT CASE WHEN n.oid IS NULL THEN 0"
+               "  WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 4"
                "  WHEN EXISTS (SELECT 1 FROM pg_class c WHERE relnamespace = n.oid"
                "    AND relname = 'library' AND relkind = 'r'"
                "    AND obj_description(c.oid, 'pg_class') = 'fovea library') THEN 3"
@@ -198,6 +199,22 @@ static enum status check_version(const struct postgres_store *s, int version, st
                        "the library %s has schema version %d, made by an older fovea; fovea %s "
                        "reads version %d: run \"fovea index\" once to bring it up to date",
                        s->label, version, FOVEA_VERSION, NEWEST);
+    return OK;
+}
+
+/* What is not fovea's, or not for this user. */
+static enum status refuse_schema(const struct postgres_store *s, enum found found, struct err *err)
+{
+    if (found == NOT_ALLOWED)
+        return err_set(err, ERR_IO,
+                       "user %s may not use the schema %s of %s: ask its owner to GRANT USAGE ON "
+                       "SCHEMA, and what else is wanted on its tables",
+                       PQuser(s->conn), s->schema, s->label);
+    if (found == SCHEMA_OF_OTHERS)
+        return err_set(err, ERR_FORMAT,
+                       "the schema %s of %s holds tables of another program, and was left alone: "
+                       "choose another with ?schema=NAME",
+                       s->schema, s->label);
     return OK;
 }
 
@@ -262,14 +279,6 @@ static enum status check_extension(struct postgres_store *s, struct err *err)
 
 /* --- making and migrating ----------------------------------------------------------------- */
 
-static enum status refuse_others(const struct postgres_store *s, struct err *err)
-{
-    return err_set(err, ERR_FORMAT,
-                   "the schema %s of %s holds tables of another program, and was left alone: "
-                   "choose another with ?schema=NAME",
-                   s->schema, s->label);
-}
-
 static enum status make_schema(struct postgres_store *s, struct err *err)
 {
     struct str sql = str_new(1024);
@@ -302,8 +311,8 @@ static enum status bring_up_to_date(struct postgres_store *s, struct err *err)
     enum status status = pg_exec(s, sql, err);
     if (status == OK)
         status = look(s, &found, err);
-    if (status == OK && found == SCHEMA_OF_OTHERS)
-        return refuse_others(s, err);
+    if (status == OK)
+        status = refuse_schema(s, found, err);
     if (status == OK && found == NOTHING)
         status = make_schema(s, err);
     if (status == OK)
@@ -336,8 +345,8 @@ enum status postgres_schema_open(struct postgres_store *s, struct err *err)
     enum found found;
     int version = 0;
     enum status status = look(s, &found, err);
-    if (status == OK && found == SCHEMA_OF_OTHERS)
-        return refuse_others(s, err);
+    if (status == OK)
+        status = refuse_schema(s, found, err);
     if (status == OK && found == LIBRARY) {
         status = check_extension(s, err);
         if (status == OK)
