@@ -237,16 +237,15 @@ static bool is_connected(const struct postgres_store *s)
     return s->conn && PQstatus(s->conn) == CONNECTION_OK && !s->held_lost;
 }
 
-static bool write_statement(struct str *out, const struct pg *q)
+void pg_write_model(struct str *out, const char *text, int64_t model_id)
 {
-    const char *at = q->text, *found;
-    while (q->model_id && (found = strstr(at, "EMBEDDINGS"))) {
-        str_append(out, at, (size_t)(found - at));
-        str_format(out, "embeddings_%lld", (long long)q->model_id);
-        at = found + strlen("EMBEDDINGS");
+    const char *found;
+    while (model_id && (found = strstr(text, "EMBEDDINGS"))) {
+        str_append(out, text, (size_t)(found - text));
+        str_format(out, "embeddings_%lld", (long long)model_id);
+        text = found + strlen("EMBEDDINGS");
     }
-    str_put(out, at);
-    return str_ok(out);
+    str_put(out, text);
 }
 
 static enum status check(struct pg *q, PGresult *result, struct err *err)
@@ -271,7 +270,8 @@ static enum status prepare(struct pg *q, const char *name, struct err *err)
             return status;
     }
     struct str text = str_new(1 << 16);
-    if (!write_statement(&text, q)) {
+    pg_write_model(&text, q->text, q->model_id);
+    if (!str_ok(&text)) {
         str_free(&text);
         return err_no_memory(err, "a statement", text.size);
     }
@@ -463,15 +463,21 @@ const void *pg_column_blob(const struct pg *q, int column, size_t *size_bytes)
     return PQgetvalue(q->result, q->row - 1, column);
 }
 
+enum status pg_append_path(const struct postgres_store *s, const void *path, size_t size_bytes,
+                           struct str *out, struct err *err)
+{
+    if (size_bytes == 0 || memchr(path, '\0', size_bytes))
+        return pg_damaged(s, "a path is empty or holds a NUL", err);
+    str_append(out, path, size_bytes);
+    str_append(out, "", 1);
+    return str_ok(out) ? OK : err_no_memory(err, "the library's paths", out->size + size_bytes);
+}
+
 enum status pg_column_path(const struct pg *q, int column, struct str *out, struct err *err)
 {
     size_t size;
-    const char *path = pg_column_blob(q, column, &size);
-    if (size == 0 || memchr(path, '\0', size))
-        return pg_damaged(q->store, "a path is empty or holds a NUL", err);
-    str_append(out, path, size);
-    str_append(out, "", 1);
-    return str_ok(out) ? OK : err_no_memory(err, "the library's paths", out->size + size);
+    const void *path = pg_column_blob(q, column, &size);
+    return pg_append_path(q->store, path, size, out, err);
 }
 
 /* --- transactions ------------------------------------------------------------------------- */

@@ -95,6 +95,12 @@ const void *pg_column_blob(const struct pg *, int column, size_t *size_bytes);
 MUST_USE enum status pg_column_path(const struct pg *, int column, struct str *out,
                                     struct err *err);
 
+/* The same for a path that came otherwise. */
+MUST_USE enum status pg_append_path(const struct postgres_store *, const void *path,
+                                    size_t size_bytes, struct str *out, struct err *err);
+/* `text` with a model's table for the word EMBEDDINGS. */
+void pg_write_model(struct str *out, const char *text, int64_t model_id);
+
 /* SQL that takes no parameters and gives no rows, several statements maybe; not prepared. */
 MUST_USE enum status pg_exec(struct postgres_store *, const char *sql, struct err *err);
 

@@ -104,8 +104,9 @@ struct postgres_store {
     char *label;                /* the library's place without any password: for messages */
     int64_t prepared[PG_SLOTS]; /* 0: not; else the model's number + 1 */
 
-    bool half_new;   /* models made from now on have halfvec vectors */
-    bool index_lock; /* is held, and is taken again by a new connection */
+    int64_t model_there; /* a model that is known to be there */
+    bool half_new;       /* models made from now on have halfvec vectors */
+    bool index_lock;     /* is held, and is taken again by a new connection */
     bool in_transaction;
     bool lost;       /* the last failure was the connection's */
     bool conflict;   /* the last failure was that of two transactions */
@@ -178,6 +179,9 @@ enum status postgres_models(struct store *, struct store_model **, size_t *, str
 /* ERR_NOT_FOUND if there is no such model. half: whether its vectors are halfvec; or NULL. */
 MUST_USE enum status postgres_model_dim(struct postgres_store *, int64_t model_id, int *dim,
                                         bool *half, struct err *err);
+/* Makes *model_id 0 if there is no such model: its table cannot be asked. */
+MUST_USE enum status postgres_model_there(struct postgres_store *, int64_t *model_id,
+                                          struct err *err);
 /* The ids of all models, to be freed with free(). */
 MUST_USE enum status postgres_model_ids(struct postgres_store *, int64_t **ids, size_t *count,
                                         struct err *err);
@@ -216,6 +220,8 @@ enum status postgres_has_embedding(struct store *, int64_t model_id, const struc
                                    bool *, struct err *);
 enum status postgres_put_results(struct store *, int64_t model_id, const struct store_result *,
                                  size_t, struct err *);
+
+/* postgres_forget.c */
 enum status postgres_forget_paths(struct store *, char *const *, size_t, struct err *);
 enum status postgres_sweep(struct store *, struct err *);
 

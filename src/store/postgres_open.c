@@ -45,6 +45,7 @@ enum status postgres_open(struct store **out, const char *url, enum store_mode m
 
 void postgres_close(struct store *store)
 {
+    postgres_index_unlock(store); /* the server may notice later that the session has ended */
     free_store(postgres_store(store));
 }
 
@@ -73,19 +74,36 @@ static enum status find_holder(struct postgres_store *s, char *holder, size_t si
     return pg_ask(s, sql, holder, size, err);
 }
 
-enum status postgres_take_index_lock(struct postgres_store *s, struct err *err)
+/* *holder: empty if it is ours. */
+static enum status try_index_lock(struct postgres_store *s, char *holder, size_t size,
+                                  struct err *err)
 {
-    char sql[128], answer[256];
+    char sql[128], answer[8];
     snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock(%d, %d)", POSTGRES_LOCK_INDEX,
              postgres_lock_key(s));
-    enum status status = pg_ask(s, sql, answer, sizeof answer, err);
-    if (status != OK || strcmp(answer, "t") == 0)
+    holder[0] = '\0';
+    for (int turns = 0;; turns++) {
+        enum status status = pg_ask(s, sql, answer, sizeof answer, err);
+        if (status != OK || strcmp(answer, "t") == 0)
+            return status;
+        status = find_holder(s, holder, size, err);
+        if (status != OK || holder[0])
+            return status;
+        if (turns == 3) { /* as often, it was gone a moment later */
+            snprintf(holder, size, "another process");
+            return OK;
+        }
+    }
+}
+
+enum status postgres_take_index_lock(struct postgres_store *s, struct err *err)
+{
+    char holder[256];
+    enum status status = try_index_lock(s, holder, sizeof holder, err);
+    if (status != OK || !holder[0])
         return status;
-    status = find_holder(s, answer, sizeof answer, err);
-    return status == OK
-               ? err_set(err, ERR_BUSY, "%s is indexing the library %s: wait until it has finished",
-                         answer[0] ? answer : "another process", s->label)
-               : status;
+    return err_set(err, ERR_BUSY, "%s is indexing the library %s: wait until it has finished",
+                   holder, s->label);
 }
 
 enum status postgres_index_lock(struct store *store, struct err *err)
