@@ -339,7 +339,13 @@ void sqlite_read_end(struct store *store)
     (void)!sql_finish(sqlite_store(store), OK, &ignored);
 }
 
+static enum status damaged(const struct store *store, const char *what, struct err *err)
+{
+    return sql_damaged((const struct sqlite_store *)(const void *)store, what, err);
+}
+
 const struct store_ops sqlite_store_ops = {
+    .damaged = damaged,
     .open = sqlite_open,
     .close = sqlite_close,
     .index_lock = sqlite_index_lock,

@@ -15,6 +15,9 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
+    /* err_set(ERR_FORMAT) with what is wrong, and what can be done about it in this kind of store
+     */
+    enum status (*damaged)(const struct store *, const char *what, struct err *err);
     enum status (*index_lock)(struct store *, struct err *);
     enum status (*index_join)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
