@@ -49,8 +49,9 @@ MUST_USE enum status store_open(struct store **out, const char *path, enum store
 void store_close(struct store *); /* NULL-safe */
 
 /* The right to change what is indexed, held by one process at a time until store_close() or
- * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid. Index runs join instead
- * (store_claims.h), and hold the same right in a library that is not shared. */
+ * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid.
+ * Index runs join instead (store_claims.h), and hold the same right in a library that is not
+ * shared. */
 MUST_USE enum status store_index_lock(struct store *, struct err *err);
 void store_index_unlock(struct store *);
 /* Whether some process holds it just now. */
