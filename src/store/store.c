@@ -33,6 +33,12 @@ void store_close(struct store *store)
         store->ops->close(store);
 }
 
+void store_keep_half(struct store *store)
+{
+    if (store->ops->keep_half)
+        store->ops->keep_half(store);
+}
+
 enum status store_require_write(const struct store *store, struct err *err)
 {
     if (store->mode != STORE_WRITE)

@@ -15,6 +15,7 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
+    void (*keep_half)(struct store *); /* NULL: it does anyway */
     /* err_set(ERR_FORMAT) with what is wrong, and what can be done about it in this kind of store
      */
     enum status (*damaged)(const struct store *, const char *what, struct err *err);
