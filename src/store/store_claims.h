@@ -6,9 +6,9 @@
  * An index run joins the library (store_index_join()). It offers the paths it would do, and takes
  * a few of them at a time; what it takes is its own until its result is put (store_put_results()
  * ends the claim in the same transaction), or it leaves (store_index_unlock(), store_close()), or
- * it is dead: a process that has not been heard of for STORE_LEASE_SECONDS, or that is known to
- * have ended because it was one of this machine's. Its claims are anybody's again then. One that
- * was taken for dead and is not does some work twice; what it puts is kept once all the same.
+ * it is dead: one that has not been heard of for STORE_LEASE_SECONDS, or for STORE_GRACE_SECONDS
+ * and has no connection any more. Its claims are anybody's again then. One that was taken for dead
+ * and is not does some work twice; what it puts is kept once all the same.
  *
  * Nothing that another run counts on is taken from it: while others are joined, photos that lose
  * their last path stay for the last one's sweep, and store_forget_paths() leaves alone what was
@@ -28,7 +28,7 @@
 
 struct store;
 
-enum { STORE_LEASE_SECONDS = 60 };
+enum { STORE_LEASE_SECONDS = 120, STORE_GRACE_SECONDS = 15 };
 
 /* Most paths in one call of store_claims_offer() and store_claims_take(). */
 enum { STORE_OFFER_MAX = 4096, STORE_TAKE_MAX = 256 };

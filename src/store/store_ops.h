@@ -127,6 +127,9 @@ struct store {
 };
 
 extern const struct store_ops sqlite_store_ops;
+#ifdef FOVEA_HAVE_POSTGRES
+extern const struct store_ops postgres_store_ops;
+#endif
 
 /* sqlite_repair.c: a library that may be too damaged to be opened */
 MUST_USE enum status sqlite_check(const char *path, struct store_health *, struct err *);
