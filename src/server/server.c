@@ -225,6 +225,7 @@ void server_close(struct server *server)
     for (int i = 0; i < LANE_COUNT; i++)
         lane_close(server->lanes[i]);
     making_close(server->making);
+    gate_close(&server->gate);
     encoder_close(server->encoder);
     live_close(server->live);
     thumbs_close(server->thumbs);
