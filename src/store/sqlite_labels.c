@@ -9,6 +9,7 @@
  * labels are left out without a word, as there is nothing left that they could describe.
  */
 #include "base/clock.h"
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -153,21 +154,6 @@ enum status sqlite_labels_drop(struct store *store, int64_t model_id, const char
 
 /* --- listing ------------------------------------------------------------------------------ */
 
-static enum status take_category(struct store_label_set *set, const struct sql *q, struct err *err)
-{
-    size_t size = (set->category_count + 1) * sizeof *set->categories;
-    char **grown = realloc(set->categories, size);
-    if (!grown)
-        return err_no_memory(err, "the categories", size);
-    set->categories = grown;
-    const char *name = (const char *)sqlite3_column_text(q->stmt, 0);
-    grown[set->category_count] = strdup(name ? name : "");
-    if (!grown[set->category_count])
-        return err_no_memory(err, "the categories", size);
-    set->category_count++;
-    return OK;
-}
-
 static enum status list_categories(struct sqlite_store *s, int64_t set_id,
                                    struct store_label_set *set, struct err *err)
 {
@@ -177,7 +163,7 @@ static enum status list_categories(struct sqlite_store *s, int64_t set_id,
     bool row;
     enum status status = sql_row(&q, &row, err);
     while (status == OK && row) {
-        status = take_category(set, &q, err);
+        status = label_set_add_category(set, (const char *)sqlite3_column_text(q.stmt, 0), err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }
@@ -188,24 +174,16 @@ static enum status list_categories(struct sqlite_store *s, int64_t set_id,
 static enum status take_set(const struct sql *q, struct store_label_set **sets, size_t *count,
                             struct err *err)
 {
-    struct store_label_set *grown = realloc(*sets, (*count + 1) * sizeof **sets);
-    if (!grown)
-        return err_no_memory(err, "the sets of categories", (*count + 1) * sizeof **sets);
-    *sets = grown;
-    struct store_label_set *set = &grown[(*count)++];
-    *set = (struct store_label_set){
+    const struct store_label_set set = {
         .made_at = sqlite3_column_int64(q->stmt, 3),
         .labels = sqlite3_column_int64(q->stmt, 4),
     };
-    const char *name = (const char *)sqlite3_column_text(q->stmt, 1);
-    const char *json = (const char *)sqlite3_column_text(q->stmt, 2);
-    if (!name || strlen(name) > STORE_SET_MAX)
-        return sql_damaged(q->store, "a set of categories has no name", err);
-    memcpy(set->name, name, strlen(name) + 1);
-    set->json = strdup(json ? json : "");
-    if (!set->json)
-        return err_no_memory(err, "the sets of categories", 0);
-    return list_categories(q->store, sqlite3_column_int64(q->stmt, 0), set, err);
+    enum status status = label_sets_add(&q->store->base, sets, count, set,
+                                        (const char *)sqlite3_column_text(q->stmt, 1),
+                                        (const char *)sqlite3_column_text(q->stmt, 2), err);
+    if (status != OK)
+        return status;
+    return list_categories(q->store, sqlite3_column_int64(q->stmt, 0), &(*sets)[*count - 1], err);
 }
 
 enum status sqlite_label_sets(struct store *store, int64_t model_id, struct store_label_set **sets,
