@@ -3,6 +3,7 @@
  * fovea doctor: is everything here that fovea needs, and is the library sound; and its repair.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -12,6 +13,7 @@
 #include "hub/cache.h"
 #include "hub/resolve.h"
 #include "hub/shipped.h"
+#include "image/decoder.h"
 #include "image/image.h"
 #include "server/assets.h"
 
@@ -104,6 +106,32 @@ static void look_at_formats(struct findings *f)
          str_text(&cannot));
     str_free(&can);
     str_free(&cannot);
+}
+
+static void look_at_decoders(struct findings *f)
+{
+    struct decoder_state state;
+    struct err err;
+    if (decoder_describe(&state, &err) != OK)
+        find(f, "decoders", WRONG, "%s", err.text);
+    else if (!state.child)
+        find(f, "decoders", NOTE,
+             "pictures are decoded in this process: a flaw in a decoder reaches everything that "
+             "you can read (%s)",
+             decoder_can_be_confined() ? "FOVEA_SANDBOX=off"
+                                       : "this system has no confinement for them");
+    else if (state.seccomp && state.landlock_abi > 0)
+        find(f, "decoders", FINE, "are confined by seccomp and Landlock (ABI %d)",
+             state.landlock_abi);
+    else
+        find(f, "decoders", NOTE,
+             "are in a process of their own, confined by %s; this kernel has %s",
+             state.seccomp            ? "seccomp alone"
+             : state.landlock_abi > 0 ? "Landlock alone"
+                                      : "resource limits alone",
+             state.seccomp            ? "no Landlock"
+             : state.landlock_abi > 0 ? "no seccomp"
+                                      : "neither seccomp nor Landlock");
 }
 
 static void look_at_page(struct findings *f)
@@ -309,10 +337,11 @@ static enum status run(const void *arguments, struct err *err)
     struct str path = str_new(1 << 16);
     enum status status = library_path(&path, args->library, err);
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(false, err);
     if (status == OK) {
         look_at_cpu(&findings);
         look_at_formats(&findings);
+        look_at_decoders(&findings);
         look_at_page(&findings);
         look_at_models(&findings);
         if (args->repair)

@@ -3,6 +3,7 @@
  * fovea index: bring the library up to date with folders of photographs.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -25,7 +26,7 @@ struct index_args {
     int decode;     /* of decodes */
     int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
-    bool offline, yes, keep_missing, prune, verify, retry_failed, activate, watch, json;
+    bool no_sandbox, offline, yes, keep_missing, prune, verify, retry_failed, activate, watch, json;
     struct operands exclude, roots;
 };
 
@@ -117,6 +118,7 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, json),
      .help = "print what happens as JSON, one event a line"},
+    OPTION_NO_SANDBOX(struct index_args),
     OPTION_END,
 };
 
@@ -468,7 +470,7 @@ static enum status run(const void *arguments, struct err *err)
     if (status == OK)
         status = operands_texts(&args->exclude, &exclude, err);
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(args->no_sandbox, err);
     if (status == OK) {
         const struct index_options how = {
             .roots = roots,

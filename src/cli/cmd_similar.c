@@ -4,6 +4,7 @@
  * as one, has its vector there, and no model is needed; any other file is shown to the model first.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/filter_args.h"
 #include "cli/find_args.h"
 #include "cli/library_args.h"
@@ -28,17 +29,23 @@ struct similar_args {
     const char *library, *model, *arch;
     struct operands photo;
     int image_size, precision;
-    bool offline, yes;
+    bool no_sandbox, offline, yes;
     struct find_args find;
     struct filter_args filter;
 };
 
 static const struct option options[] = {
-    OPTION_LIBRARY(struct similar_args),   OPTION_LIBRARY_MODEL(struct similar_args),
-    OPTION_ARCH(struct similar_args),      OPTION_IMAGE_SIZE(struct similar_args),
-    OPTION_PRECISION(struct similar_args), OPTION_OFFLINE(struct similar_args),
-    OPTION_YES(struct similar_args),       OPTION_FIND(struct similar_args),
-    OPTION_FILTERS(struct similar_args),   OPTION_END,
+    OPTION_LIBRARY(struct similar_args),
+    OPTION_LIBRARY_MODEL(struct similar_args),
+    OPTION_ARCH(struct similar_args),
+    OPTION_IMAGE_SIZE(struct similar_args),
+    OPTION_PRECISION(struct similar_args),
+    OPTION_OFFLINE(struct similar_args),
+    OPTION_YES(struct similar_args),
+    OPTION_FIND(struct similar_args),
+    OPTION_FILTERS(struct similar_args),
+    OPTION_NO_SANDBOX(struct similar_args),
+    OPTION_END,
 };
 
 static const struct example examples[] = {
@@ -164,7 +171,7 @@ static enum status open_room(struct work *work, struct err *err)
 {
     if (work->decodes)
         return OK;
-    enum status status = image_room_open(err);
+    enum status status = decoder_room_open(work->args->no_sandbox, err);
     work->decodes = status == OK;
     return status;
 }

@@ -7,6 +7,8 @@
 #include "cli/output.h"
 #include "cli/report.h"
 
+#include "image/decoder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -170,6 +172,8 @@ static enum status dispatch(int argc, char **argv, struct err *err)
 int main(int argc, char **argv)
 {
     hold_standard_files();
+    if (argc == 2 && strcmp(argv[1], DECODER_CHILD_ARGUMENT) == 0)
+        return decoder_child_main(image_read_here);
     signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE, and output.c deals with it */
     struct err err = {0};
     enum status status = dispatch(argc > 0 ? argc - 1 : 0, argv + (argc > 0), &err);

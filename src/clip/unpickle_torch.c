@@ -149,7 +149,7 @@ static enum status rebuild_tensor(struct machine *m, const struct pickle_value *
         !stride || size->tuple.count != stride->tuple.count || !all_ints(p, size) ||
         !all_ints(p, stride))
         return machine_damaged(m, "a tensor is not described as one");
-    const uint32_t *items = p->items + args->tuple.first; /* a list that is not empty */
+    const uint32_t *items = p->items + args->tuple.first;
     return machine_push_new(m, (struct pickle_value){.kind = PICKLE_TENSOR,
                                                      .tensor = {.storage = items[0],
                                                                 .size = items[2],

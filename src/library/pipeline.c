@@ -225,7 +225,8 @@ static enum status look_at(const struct pipeline *p, struct findings *f,
                                             .want_phash = true,
                                             .thumbs = p->options.thumbs,
                                             .hash = &f->done.hash,
-                                            .large_thumbs = p->options.large_thumbs};
+                                            .large_thumbs = p->options.large_thumbs,
+                                            .meta = &f->meta};
     struct picture_facts facts;
     enum status status =
         picture_square(square, &facts, content->data, content->size, how, &options, err);
@@ -234,7 +235,6 @@ static enum status look_at(const struct pipeline *p, struct findings *f,
     f->done.has_phash = facts.has_phash;
     f->done.phash = facts.phash;
     memcpy(f->done.format, facts.format, sizeof facts.format);
-    meta_read(&f->meta, NULL, content->data, content->size);
     f->has_meta = true;
     return status;
 }
@@ -261,7 +261,7 @@ static void read_sidecar(struct findings *f)
                                              .mtime_ns = file->sidecar_mtime_ns};
     if (file_read(&bytes, file->sidecar, META_MAX_XMP_BYTES, &ignored) != OK)
         return;
-    f->has_sidecar_meta = meta_read_sidecar(&f->sidecar, bytes.data, bytes.size, &ignored) == OK;
+    f->has_sidecar_meta = image_read_sidecar(&f->sidecar, bytes.data, bytes.size, &ignored) == OK;
     file_bytes_free(&bytes);
 }
 

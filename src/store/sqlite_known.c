@@ -4,6 +4,7 @@
  * one step of the statement and three look-ups by key, where a question per path costs the binding
  * and starting of one as well.
  */
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -95,22 +96,6 @@ enum status sqlite_known_visit(struct store *store, int64_t model_id, const char
 }
 
 /* --- places ------------------------------------------------------------------------------- */
-
-/* From `kinds` (one byte each) and `paths` (one after the other, each with its NUL) one block. */
-static enum status places_block(const struct str *kinds, const struct str *paths,
-                                struct store_place **places, struct err *err)
-{
-    struct store_place *block = malloc(kinds->size * sizeof *block + paths->size + 1);
-    if (!block)
-        return err_no_memory(err, "the library's places", paths->size);
-    char *p = (char *)(block + kinds->size);
-    if (paths->size > 0)
-        memcpy(p, paths->data, paths->size);
-    for (size_t i = 0; i < kinds->size; i++, p += strlen(p) + 1)
-        block[i] = (struct store_place){p, kinds->data[i]};
-    *places = block;
-    return OK;
-}
 
 enum status sqlite_places(struct store *store, struct store_place **places, size_t *count,
                           struct err *err)

@@ -314,3 +314,40 @@ enum status sqlite_matrix_load(struct store *store, int64_t model_id,
     str_free(&load.copies);
     return status;
 }
+
+/* --- some of them ------------------------------------------------------------------------- */
+
+static enum status vector_of(struct sqlite_store *s, int64_t model_id, int64_t photo_id,
+                             size_t size_bytes, uint16_t *vector, bool *has, struct err *err)
+{
+    struct sql q = sql_start(s, SQL_EMBEDDING_OF,
+                             "SELECT vector FROM embeddings WHERE model_id = ?1 AND photo_id = ?2"
+                             " AND EXISTS (SELECT 1 FROM files WHERE files.photo_id = ?2)");
+    sql_int(&q, model_id);
+    sql_int(&q, photo_id);
+    enum status status = sql_row(&q, has, err);
+    const void *bytes = *has ? sqlite3_column_blob(q.stmt, 0) : NULL;
+    if (*has && (!bytes || (size_t)sqlite3_column_bytes(q.stmt, 0) != size_bytes))
+        status = sql_damaged(s, "a vector has the wrong size", err);
+    else if (*has)
+        memcpy(vector, bytes, size_bytes);
+    else
+        memset(vector, 0, size_bytes);
+    sql_end(&q);
+    return status;
+}
+
+enum status sqlite_vectors_load(struct store *store, int64_t model_id, const int64_t *photo_ids,
+                                size_t count, uint16_t *vectors, bool *has, struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    int dim;
+    enum status status = sql_begin_read(s, err);
+    if (status != OK)
+        return status;
+    status = sqlite_model_dim(s, model_id, &dim, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = vector_of(s, model_id, photo_ids[i], (size_t)dim * sizeof *vectors,
+                           vectors + i * (size_t)dim, &has[i], err);
+    return sql_finish(s, status, err);
+}

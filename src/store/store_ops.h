@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Private to store/: what a kind of store fills in. The verbs of store.h check their arguments and
- * call these; here every pointer is set, the arguments are sound, and the verbs that write are only
- * called on a store opened for STORE_WRITE, outside store_read_begin() and store_read_end(). The
- * contracts (one transaction per writing verb, order of results, who frees) are store.h's. Results
- * come in emptied; after a failure the verbs of store.h free what is in them.
+ * call these; here every pointer is set (but where it says so), the arguments are sound, and the
+ * verbs that write are only called on a store opened for STORE_WRITE, outside store_read_begin()
+ * and store_read_end(). The contracts (one transaction per writing verb, order of results, who
+ * frees) are store.h's. Results come in emptied; after a failure the verbs of store.h free what is
+ * in them.
  */
 #ifndef FOVEA_STORE_STORE_OPS_H
 #define FOVEA_STORE_STORE_OPS_H
@@ -14,6 +15,9 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
+    /* err_set(ERR_FORMAT) with what is wrong, and what can be done about it in this kind of store
+     */
+    enum status (*damaged)(const struct store *, const char *what, struct err *err);
     enum status (*index_lock)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
     bool (*is_indexing)(struct store *);
@@ -31,6 +35,10 @@ struct store_ops {
     /* old: NULL for none */
     enum status (*matrix_load)(struct store *, int64_t model_id, const struct store_matrix *old,
                                struct store_matrix *, struct err *);
+    enum status (*vectors_load)(struct store *, int64_t model_id, const int64_t *photo_ids,
+                                size_t count, uint16_t *vectors, bool *has, struct err *);
+    enum status (*artifacts)(struct store *, int64_t model_id, struct store_artifact **,
+                             size_t *count, struct err *);
     enum status (*artifact_put)(struct store *, int64_t model_id, const char *name, const void *,
                                 size_t, struct err *);
     enum status (*artifact_get)(struct store *, int64_t model_id, const char *name, void **,
@@ -57,6 +65,12 @@ struct store_ops {
     enum status (*photo_find)(struct store *, const char *path, int64_t *photo_id, struct err *);
     enum status (*photo_find_hash)(struct store *, const struct photo_hash *, int64_t *photo_id,
                                    struct err *);
+    /* These two: NULL where asking one by one costs nothing more. */
+    enum status (*photos_find)(struct store *, const struct photo_hash *, size_t count,
+                               int64_t *photo_ids, struct err *);
+    /* 0 among the ids stays a photo without paths */
+    enum status (*photos_load)(struct store *, const int64_t *photo_ids, size_t count,
+                               struct store_photo *, struct err *);
     enum status (*photo_ids)(struct store *, int64_t **, size_t *count, struct err *);
 
     /* store_known.h; root: as for paths_under */
@@ -71,6 +85,9 @@ struct store_ops {
     enum status (*labels_replace)(struct store *, int64_t model_id, const struct store_set *,
                                   const struct store_label *, const int *positions, size_t count,
                                   struct err *);
+    enum status (*labels_add)(struct store *, int64_t model_id, const struct store_set *,
+                              const struct store_label *, const int *positions, size_t count,
+                              struct err *);
     enum status (*labels_load)(struct store *, int64_t model_id, const char *set,
                                const struct store_matrix *, struct store_labels *, struct err *);
     enum status (*label_sets)(struct store *, int64_t model_id, struct store_label_set **,

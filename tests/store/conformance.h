@@ -41,6 +41,7 @@ int conformance_contents(void);
 int conformance_photos(void);
 int conformance_models(void);
 int conformance_labels(void);
+int conformance_batches(void);
 int conformance_processes(void);
 
 /* The program started as "try-lock LOCATION HOLDER": 0 if it gets the lock, 1 if that is busy and

@@ -95,7 +95,8 @@ int main(int argc, char **argv)
         kind = &kinds[i];
         print_message("store: %s\n", kind->name);
         failed += conformance_index() + conformance_contents() + conformance_photos() +
-                  conformance_models() + conformance_labels() + conformance_processes();
+                  conformance_models() + conformance_labels() + conformance_batches() +
+                  conformance_processes();
     }
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
