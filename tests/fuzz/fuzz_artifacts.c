@@ -38,7 +38,8 @@ enum status __wrap_store_artifact_get(struct store *s, int64_t model_id, const c
         return err_set(err, ERR_NOT_FOUND, "there is none");
     *bytes = malloc(artifact_size ? artifact_size : 1);
     FUZZ_CHECK(*bytes);
-    memcpy(*bytes, artifact, artifact_size);
+    if (artifact_size)
+        memcpy(*bytes, artifact, artifact_size);
     *size = artifact_size;
     return OK;
 }

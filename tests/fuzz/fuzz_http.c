@@ -88,8 +88,10 @@ static char *take_line(struct fuzz_input *in)
     size_t size = 0;
     while (size < in->size && in->data[size] && in->data[size] != '\n')
         size++;
-    char *line = strndup((const char *)in->data, size);
+    char *line = calloc(1, size + 1);
     FUZZ_CHECK(line);
+    for (size_t i = 0; i < size; i++)
+        line[i] = (char)in->data[i];
     in->data += size < in->size ? size + 1 : size;
     in->size -= size < in->size ? size + 1 : size;
     size = strlen(line);

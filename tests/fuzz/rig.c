@@ -86,7 +86,7 @@ void rig_pictures(void)
         char name[64];
         snprintf(name, sizeof name, "photos/%s/%u.png", n % 2 ? "a" : "b c", n);
         for (unsigned i = 0; i < sizeof rgb; i++)
-            rgb[i] = (uint8_t)(i * (n + 1) >> (n % 5));
+            rgb[i] = (uint8_t)(i * (n + 3) + n * 17);
         FUZZ_CHECK_OK(dir_make_parent(rig_path(name), &err), &err);
         FUZZ_CHECK_OK(image_write_png(rig_path(name), rgb, W, H, &err), &err);
     }
@@ -103,6 +103,9 @@ void rig_index(const char *name, const struct model *model)
     const struct index_options options = {.roots = roots, .root_count = 1, .threads = 1};
     FUZZ_CHECK_OK(store_open(&store, rig_path(name), STORE_WRITE, &err), &err);
     FUZZ_CHECK_OK(index_run(store, model, &options, &report, &err), &err);
+    if (report.embedded != RIG_PICTURES)
+        fprintf(stderr, "%zu found, %zu embedded, %zu known, %zu failed\n", report.found,
+                report.embedded, report.known, report.failed);
     FUZZ_CHECK(report.embedded == RIG_PICTURES);
     store_close(store);
 }
