@@ -26,7 +26,8 @@ struct index_args {
     int decode;     /* of decodes */
     int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
-    bool no_sandbox, offline, yes, keep_missing, prune, verify, retry_failed, activate, watch, json;
+    bool no_sandbox, offline, yes, keep_missing, prune, verify, retry_failed, activate, watch,
+        halfvec, json;
     struct operands exclude, roots;
 };
 
@@ -105,6 +106,11 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, watch),
      .help = "keep running, and take in what changes, until Ctrl-C"},
+    {.name = "halfvec",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, halfvec),
+     .help = "a library in PostgreSQL: keep the vectors of a model that is new to it in half "
+             "precision (pgvector's halfvec); nothing is lost by it"},
     {.name = "activate",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, activate),
@@ -448,6 +454,8 @@ static enum status index_with(const struct index_args *args, const struct index_
     if (status == OK)
         status = library_index_open(&store, &model, args->library, &request, err);
     if (status == OK) {
+        if (args->halfvec)
+            store_keep_half(store);
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
         status = args->watch ? watch_into(store, args, *how, model, err)

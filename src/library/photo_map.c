@@ -36,6 +36,8 @@ struct recipe {
     double centre[DIM_MOST], scale;
     double explained[DIM_MOST];
 };
+_Static_assert(sizeof(struct recipe) == MAP_FILE_RECIPE_BYTES,
+               "map_file_renumber() passes it over");
 
 /* A map while it is worked on, by the snapshot's rows. */
 struct work {

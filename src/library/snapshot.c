@@ -92,6 +92,12 @@ const struct store_labels *snapshot_labels(const struct snapshot *snapshot, cons
     return NULL;
 }
 
+const char *snapshot_set_name(const struct snapshot *snapshot, size_t number)
+{
+    const struct snapshot_private *p = snapshot->private;
+    return number < p->set_count ? p->sets[number].set : NULL;
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 static enum status load_sets(struct snapshot_private *p, struct store *store, int64_t model_id,

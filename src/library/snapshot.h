@@ -66,5 +66,7 @@ size_t snapshot_row_at(const struct snapshot *, const char *path);
 /* The labels of another category set than the one written last; NULL: there is none of that name.
  * `set` may be NULL: the one written last. */
 const struct store_labels *snapshot_labels(const struct snapshot *, const char *set);
+/* The names of the sets, the one written last first; NULL beyond the last. */
+const char *snapshot_set_name(const struct snapshot *, size_t number);
 
 #endif

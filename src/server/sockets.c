@@ -524,6 +524,11 @@ static enum status listen_on(const char *where, int *out, int *port, struct err 
         status = try_listen(at, out);
     int reason = errno;
     freeaddrinfo(list);
+    if (status != OK && reason == EADDRINUSE)
+        return err_set(err, ERR_BUSY,
+                       "cannot listen on %.200s: another program does, perhaps a fovea; give "
+                       "--listen another port",
+                       where);
     if (status != OK)
         return err_errno(err, reason, "cannot listen on %.200s", where);
     struct sockaddr_storage bound;

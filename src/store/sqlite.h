@@ -20,6 +20,7 @@
 
 #include "base/str.h"
 #include "store/index_lock.h"
+#include "store/meta_columns.h"
 #include "store/store_ops.h"
 
 #include <sqlite3.h>
@@ -159,12 +160,8 @@ enum status sql_damaged(const struct sqlite_store *, const char *what, struct er
 
 /* --- metadata (sqlite_meta.c) ------------------------------------------------------------- */
 
-/* The columns of struct photo_meta, in photos and in sidecars, and their number. */
-#define META_COLUMNS                                                                               \
-    "taken_ms, offset_min, camera, lens, exposure_s, f_number, focal_mm, focal35_mm, iso,"         \
-    " latitude, longitude, altitude_m, rating, keywords"
-#define META_COLUMN_COUNT 14
-/* Binds them; NULL: nothing told. The strings are bound without a copy. */
+/* Columns (meta_columns.h). Binds them; NULL: nothing told. The strings are bound without a copy.
+ */
 void sql_meta(struct sql *, const struct photo_meta *);
 /* Reads them, from the column `first` on. What no fovea would write is read as not told. */
 void sql_column_meta(const struct sql *, int first, struct photo_meta *out);

@@ -10,27 +10,56 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A library is a file, or a PostgreSQL database when it is given as a URL. */
+static bool is_url(const char *location)
+{
+    return strncmp(location, "postgres://", 11) == 0 || strncmp(location, "postgresql://", 13) == 0;
+}
+
 static enum status require_file(const char *path, struct err *err)
 {
     if (!*path)
         return err_set(err, ERR_ARGUMENT, "the library's path is empty");
-    if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "this fovea was built without PostgreSQL: give the path of a library file");
+    if (is_url(path))
+        return err_set(err, ERR_UNSUPPORTED, "this is for a library in a file, not in PostgreSQL");
     return OK;
 }
 
-enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err)
+#ifdef FOVEA_HAVE_POSTGRES
+static enum status open_url(struct store **out, const char *url, enum store_mode mode,
+                            struct err *err)
+{
+    return postgres_store_ops.open(out, url, mode, err);
+}
+#else
+static enum status open_url(struct store **out, const char *url, enum store_mode mode,
+                            struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "this fovea was built without PostgreSQL: give the path of a library file");
+}
+#endif
+
+enum status store_open(struct store **out, const char *location, enum store_mode mode,
+                       struct err *err)
 {
     *out = NULL;
-    enum status status = require_file(path, err);
-    return status == OK ? sqlite_store_ops.open(out, path, mode, err) : status;
+    if (is_url(location))
+        return open_url(out, location, mode, err);
+    enum status status = require_file(location, err);
+    return status == OK ? sqlite_store_ops.open(out, location, mode, err) : status;
 }
 
 void store_close(struct store *store)
 {
     if (store)
         store->ops->close(store);
+}
+
+void store_keep_half(struct store *store)
+{
+    if (store->ops->keep_half)
+        store->ops->keep_half(store);
 }
 
 enum status store_require_write(const struct store *store, struct err *err)

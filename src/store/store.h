@@ -47,6 +47,11 @@ MUST_USE enum status store_open(struct store **out, const char *path, enum store
                                 struct err *err);
 void store_close(struct store *); /* NULL-safe */
 
+/* The vectors of models that this handle adds are kept in half precision where the store would keep
+ * them in single (PostgreSQL: halfvec): half the size, and the same values, as vectors are float16
+ * everywhere else. */
+void store_keep_half(struct store *);
+
 /* The right to index this library, held by one process at a time until store_close() or
  * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid. */
 MUST_USE enum status store_index_lock(struct store *, struct err *err);

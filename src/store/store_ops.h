@@ -15,6 +15,7 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
+    void (*keep_half)(struct store *); /* NULL: it does anyway */
     /* err_set(ERR_FORMAT) with what is wrong, and what can be done about it in this kind of store
      */
     enum status (*damaged)(const struct store *, const char *what, struct err *err);
@@ -116,6 +117,9 @@ struct store {
 };
 
 extern const struct store_ops sqlite_store_ops;
+#ifdef FOVEA_HAVE_POSTGRES
+extern const struct store_ops postgres_store_ops;
+#endif
 
 /* sqlite_repair.c: a library that may be too damaged to be opened */
 MUST_USE enum status sqlite_check(const char *path, struct store_health *, struct err *);

@@ -9,6 +9,13 @@
 
 #include <stdbool.h>
 
+/* A kind of store, and where its libraries are for one test. */
+struct kind {
+    const char *name;
+    void (*place)(const char *dir, char *location, size_t size);
+};
+extern const struct kind postgres_kind; /* conformance_postgres.c */
+
 /* An open library with one model; every test gets an empty one. */
 struct fixture {
     char *dir;
