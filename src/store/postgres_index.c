@@ -13,6 +13,7 @@
  *   3. vectors, where the photo has none yet: while its row is locked nobody else adds one
  *   4. metadata of the photos that were there before
  *   5. files, and their sidecars
+ *   6. the end of what this indexer had claimed
  *
  * Rows are locked in the order of their keys, so that two writers rarely wait for each other in a
  * circle; if they do, one of them is asked to try again (pg_again()).
@@ -117,6 +118,7 @@ enum status postgres_has_embedding(struct store *store, int64_t model_id,
     struct postgres_store *s = postgres_store(store);
     struct pg_tries tries = {0};
     enum status status;
+    postgres_beat(s);
     do
         status = ask_embedding(s, model_id, hash, has, err);
     while (pg_again(s, &tries, &status, err));
@@ -592,7 +594,7 @@ static enum status put_files(struct part *p, struct err *err)
                      " SELECT * FROM unnest($1, $2, $3, $4, $5) AS u (path) ORDER BY u.path"
                      " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
                      "  mtime_ns = excluded.mtime_ns, photo_id = excluded.photo_id,"
-                     "  failure = excluded.failure");
+                     "  failure = excluded.failure, recorded_at = now()");
         for (int i = 0; i < FILE_COLUMNS; i++)
             pg_array(&q, &a[i]);
         status = pg_run(&q, err);
@@ -658,13 +660,33 @@ static enum status put_sidecars(struct part *p, struct err *err)
     return status;
 }
 
+/* --- 6: claims ---------------------------------------------------------------------------- */
+
+/* What has been recorded is not to be done any more, by anybody (store_claims.h). */
+static enum status end_claims(struct part *p, struct err *err)
+{
+    if (!p->store->joined)
+        return OK;
+    struct pg_array paths;
+    pg_array_begin(&paths, PG_BYTEA);
+    for (size_t i = 0; i < p->count; i++)
+        pg_array_blob(&paths, p->results[i].file.path, strlen(p->results[i].file.path));
+    struct pg q = pg_start(p->store, PG_CLAIM_END,
+                           "DELETE FROM claims WHERE model_id = $1 AND path = ANY($2)");
+    pg_int(&q, p->model_id);
+    pg_array(&q, &paths);
+    enum status status = pg_run(&q, err);
+    pg_array_free(&paths);
+    return status;
+}
+
 /* --- the whole batch ---------------------------------------------------------------------- */
 
 static enum status put_part(struct part *p, struct err *err)
 {
     static enum status (*const stages[])(struct part *, struct err *) = {
         list_contents, find_kept, put_photos,    put_vectors,  put_meta,
-        put_phash,     put_files, drop_sidecars, put_sidecars,
+        put_phash,     put_files, drop_sidecars, put_sidecars, end_claims,
     };
     enum status status = OK;
     for (size_t i = 0; status == OK && i < sizeof stages / sizeof stages[0]; i++)
