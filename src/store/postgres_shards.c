@@ -41,6 +41,7 @@ struct spread {
     struct postgres_store *s;
     struct shard shards[STORE_SHARDS_MAX];
     size_t count;
+    size_t models; /* that were spread */
     int64_t moved;
 };
 
@@ -324,6 +325,7 @@ static enum status spread_model(struct spread *spread, int64_t model_id, struct 
         status = put_aside(spread->s, model_id, err);
     if (status == OK)
         status = make_partitions(spread, model_id, dim, half, err);
+    spread->models++;
     return status == OK ? fill(spread, model_id, false, err) : status;
 }
 
@@ -372,6 +374,11 @@ static enum status make(struct spread *spread, struct err *err)
         status = make_server(spread->s, &spread->shards[i], err);
     if (status == OK)
         status = each_model(spread, spread_model, err);
+    if (status == OK && spread->models == 0)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "the library %s has no vectors that are not spread already: fovea index "
+                         "makes them",
+                         spread->s->label);
     return pg_finish(spread->s, status, err);
 }
 
