@@ -219,6 +219,8 @@ enum status postgres_file_state(struct store *, int64_t model_id, const struct s
                                 enum file_state *, struct err *);
 enum status postgres_has_embedding(struct store *, int64_t model_id, const struct photo_hash *,
                                    bool *, struct err *);
+
+/* postgres_put.c */
 enum status postgres_put_results(struct store *, int64_t model_id, const struct store_result *,
                                  size_t, struct err *);
 

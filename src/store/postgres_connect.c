@@ -240,7 +240,7 @@ static enum status check_server(struct postgres_store *s, struct err *err)
     return OK;
 }
 
-/* Who this session is, for the next one, should this one be lost (pg_sql.c). */
+/* Who this session is, for the next one, should this one be lost (pg_transaction.c). */
 static enum status remember_session(struct postgres_store *s, struct err *err)
 {
     PGresult *result = PQexec(s->conn, "SELECT backend_start::text FROM pg_stat_activity"

@@ -4,8 +4,8 @@
  * index it.
  *
  * That right is an advisory lock of the session: it goes when the session does, however it ends,
- * and a new connection takes it again (pg_sql.c). Who holds it is found by the name that sessions
- * have in pg_stat_activity (postgres_connect.c).
+ * and a new connection takes it again (pg_transaction.c). Who holds it is found by the name that
+ * sessions have in pg_stat_activity (postgres_connect.c).
  */
 #include "store/postgres.h"
 
