@@ -158,8 +158,10 @@ struct watcher {
 
 static void print_event(const struct index_event *event)
 {
-    static const char *const names[] = {
-        [INDEX_BEGIN] = "begin", [INDEX_PHOTO] = "photo", [INDEX_FAILED] = "failed"};
+    static const char *const names[] = {[INDEX_BEGIN] = "begin",
+                                        [INDEX_PHOTO] = "photo",
+                                        [INDEX_ELSEWHERE] = "elsewhere",
+                                        [INDEX_FAILED] = "failed"};
     json_t *json = json_object();
     json_object_set_new(json, "event", json_string(names[event->kind]));
     if (event->path)
@@ -217,6 +219,7 @@ static void print_end(const struct index_report *report)
     set_count(json, "found", report->found);
     set_count(json, "embedded", report->embedded);
     set_count(json, "known", report->known);
+    set_count(json, "elsewhere", report->elsewhere);
     set_count(json, "metadata", report->metadata);
     set_count(json, "unchanged", report->unchanged);
     set_count(json, "failed", report->failed);
@@ -246,6 +249,8 @@ static void print_summary(const struct index_report *r)
                   r->embedded, r->unchanged);
     if (r->known)
         output_format(", %zu moved or copied", r->known);
+    if (r->elsewhere)
+        output_format(", %zu by others who index this library", r->elsewhere);
     if (r->metadata)
         output_format(", %zu with new metadata", r->metadata);
     if (r->forgotten)

@@ -98,6 +98,7 @@ enum status postgres_has_embedding(struct store *store, int64_t model_id,
     struct postgres_store *s = postgres_store(store);
     struct pg_tries tries = {0};
     enum status status;
+    postgres_beat(s);
     do
         status = ask_embedding(s, model_id, hash, has, err);
     while (pg_again(s, &tries, &status, err));

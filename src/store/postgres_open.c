@@ -84,8 +84,8 @@ static enum status try_index_lock(struct postgres_store *s, char *holder, size_t
                                   struct err *err)
 {
     char sql[128], answer[8];
-    snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock(%d, %d)", POSTGRES_LOCK_INDEX,
-             postgres_lock_key(s));
+    snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock%s(%d, %d)", s->joined ? "_shared" : "",
+             POSTGRES_LOCK_INDEX, postgres_lock_key(s));
     holder[0] = '\0';
     for (int turns = 0;; turns++) {
         enum status status = pg_ask(s, sql, answer, sizeof answer, err);
@@ -105,6 +105,7 @@ enum status postgres_take_index_lock(struct postgres_store *s, struct err *err)
 {
     char holder[256];
     enum status status = try_index_lock(s, holder, sizeof holder, err);
+    s->next_beat = 0; /* the others are to know of this session */
     if (status != OK || !holder[0])
         return status;
     return err_set(err, ERR_BUSY, "%s is indexing the library %s: wait until it has finished",
@@ -132,9 +133,11 @@ void postgres_index_unlock(struct store *store)
     struct err ignored;
     if (!s->index_lock)
         return;
+    postgres_claims_leave(s);
     s->index_lock = false;
-    snprintf(sql, sizeof sql, "SELECT pg_advisory_unlock(%d, %d)", POSTGRES_LOCK_INDEX,
-             postgres_lock_key(s));
+    snprintf(sql, sizeof sql, "SELECT pg_advisory_unlock%s(%d, %d)", s->joined ? "_shared" : "",
+             POSTGRES_LOCK_INDEX, postgres_lock_key(s));
+    s->joined = false;
     (void)!pg_exec(s, sql, &ignored); /* a lost session holds nothing */
 }
 
@@ -210,6 +213,7 @@ const struct store_ops postgres_store_ops = {
     .close = postgres_close,
     .keep_half = postgres_keep_half,
     .index_lock = postgres_index_lock,
+    .index_join = postgres_index_join,
     .index_unlock = postgres_index_unlock,
     .is_indexing = postgres_is_indexing,
     .read_begin = postgres_read_begin,
@@ -241,7 +245,11 @@ const struct store_ops postgres_store_ops = {
     .photo_ids = postgres_photo_ids,
     .known_visit = postgres_known_visit,
     .places = postgres_places,
-    .places_replace = postgres_places_replace,
+    .places_change = postgres_places_change,
+    .claims_offer = postgres_claims_offer,
+    .claims_take = postgres_claims_take,
+    .claims_progress = postgres_claims_progress,
+    .indexers = postgres_indexers,
     .labels_replace = postgres_labels_replace,
     .labels_add = postgres_labels_add,
     .labels_load = postgres_labels_load,

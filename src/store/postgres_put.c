@@ -13,6 +13,7 @@
  *   3. vectors, where the photo has none yet: while its row is locked nobody else adds one
  *   4. metadata of the photos that were there before
  *   5. files, and their sidecars
+ *   6. the end of what this indexer had claimed
  *
  * Rows are locked in the order of their keys, so that two writers rarely wait for each other in a
  * circle; if they do, one of them is asked to try again (pg_again()).
@@ -86,13 +87,33 @@ static void free_part(struct part *p)
     free(p->kept);
 }
 
+/* --- 6: claims ---------------------------------------------------------------------------- */
+
+/* What has been recorded is not to be done any more, by anybody (store_claims.h). */
+static enum status end_claims(struct part *p, struct err *err)
+{
+    if (!p->store->joined)
+        return OK;
+    struct pg_array paths;
+    pg_array_begin(&paths, PG_BYTEA);
+    for (size_t i = 0; i < p->count; i++)
+        pg_array_blob(&paths, p->results[i].file.path, strlen(p->results[i].file.path));
+    struct pg q = pg_start(p->store, PG_CLAIM_END,
+                           "DELETE FROM claims WHERE model_id = $1 AND path = ANY($2)");
+    pg_int(&q, p->model_id);
+    pg_array(&q, &paths);
+    enum status status = pg_run(&q, err);
+    pg_array_free(&paths);
+    return status;
+}
+
 /* --- the whole batch ---------------------------------------------------------------------- */
 
 static enum status put_part(struct part *p, struct err *err)
 {
     static enum status (*const stages[])(struct part *, struct err *) = {
         list_contents,  part_find_kept, part_put_photos,    part_put_vectors,  part_put_meta,
-        part_put_phash, part_put_files, part_drop_sidecars, part_put_sidecars,
+        part_put_phash, part_put_files, part_drop_sidecars, part_put_sidecars, end_claims,
     };
     enum status status = OK;
     for (size_t i = 0; status == OK && i < sizeof stages / sizeof stages[0]; i++)

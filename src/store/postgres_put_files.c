@@ -88,7 +88,7 @@ enum status part_put_files(struct part *p, struct err *err)
                      " SELECT * FROM unnest($1, $2, $3, $4, $5) AS u (path) ORDER BY u.path"
                      " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
                      "  mtime_ns = excluded.mtime_ns, photo_id = excluded.photo_id,"
-                     "  failure = excluded.failure");
+                     "  failure = excluded.failure, recorded_at = now()");
         for (int i = 0; i < FILE_COLUMNS; i++)
             pg_array(&q, &a[i]);
         status = pg_run(&q, err);
