@@ -54,6 +54,21 @@ void postgres_keep_half(struct store *store)
     postgres_store(store)->half_new = true;
 }
 
+/* --- copies ------------------------------------------------------------------------------- */
+
+enum status postgres_backup(struct store *store, const char *path, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "the library %s cannot copy itself to a file: \"fovea store copy\" copies it "
+                   "from outside, and so does pg_dump",
+                   postgres_store(store)->label);
+}
+
+const char *postgres_kept_copy(const struct store *store)
+{
+    return NULL; /* before a migration: a server has backups of its own */
+}
+
 /* --- the right to index ------------------------------------------------------------------- */
 
 int postgres_lock_key(const struct postgres_store *s)
