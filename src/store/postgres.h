@@ -201,6 +201,8 @@ void pg_column_meta(const struct pg *, int first, struct photo_meta *out);
 enum status postgres_open(struct store **, const char *url, enum store_mode, struct err *);
 void postgres_close(struct store *);
 void postgres_keep_half(struct store *);
+enum status postgres_backup(struct store *, const char *path, struct err *);
+const char *postgres_kept_copy(const struct store *);
 enum status postgres_index_lock(struct store *, struct err *);
 void postgres_index_unlock(struct store *);
 bool postgres_is_indexing(struct store *);
@@ -298,6 +300,8 @@ enum status postgres_file_state(struct store *, int64_t model_id, const struct s
                                 enum file_state *, struct err *);
 enum status postgres_has_embedding(struct store *, int64_t model_id, const struct photo_hash *,
                                    bool *, struct err *);
+
+/* postgres_put.c */
 enum status postgres_put_results(struct store *, int64_t model_id, const struct store_result *,
                                  size_t, struct err *);
 
@@ -345,10 +349,6 @@ enum status postgres_saved_sets(struct store *, struct store_saved_set **, size_
 enum status postgres_decisions_put(struct store *, const struct store_decision *, size_t,
                                    struct err *);
 enum status postgres_decisions(struct store *, struct store_decision **, size_t *, struct err *);
-
-/* postgres_later.c */
-enum status postgres_backup(struct store *, const char *path, struct err *);
-const char *postgres_kept_copy(const struct store *);
 
 /* postgres_read.c */
 enum status postgres_paths_under(struct store *, const char *root, char ***, size_t *,
