@@ -37,7 +37,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { SESSIONS_SHORT = 40 }; /* of each scenario and kind */
+enum { SESSIONS_SHORT = 12 }; /* of each scenario and kind */
 
 static struct model *model;
 static struct server *server;
@@ -359,14 +359,14 @@ struct scenario {
     (1u << FAIL_IO | 1u << FAIL_FULL | 1u << FAIL_FULL_LONG | 1u << FAIL_SHORT | 1u << FAIL_EINTR)
 
 static const struct scenario scenarios[] = {
-    {"model", run_model, MEMORY | FILES, 12, 3, false},
-    {"index", run_index, MEMORY | FILES, 150, 8, true},
-    {"library", run_library, MEMORY, 150, 1, false},
-    {"exchange", run_exchange, MEMORY | FILES, 120, 6, false},
-    {"files", run_files, MEMORY | FILES, 2, 1, false},
-    {"download", run_download, MEMORY | FILES, 2, 1, false},
-    {"server", run_server, MEMORY, 150, 1, false},
-    {"requests", run_handlers, MEMORY, 150, 1, false},
+    {"model", run_model, MEMORY | FILES, 40, 9, false},
+    {"index", run_index, MEMORY | FILES, 500, 20, true},
+    {"library", run_library, MEMORY, 450, 1, false},
+    {"exchange", run_exchange, MEMORY | FILES, 400, 6, false},
+    {"files", run_files, MEMORY | FILES, 3, 4, false},
+    {"download", run_download, MEMORY | FILES, 6, 3, false},
+    {"server", run_server, MEMORY, 350, 1, false},
+    {"requests", run_handlers, MEMORY, 450, 1, false},
 };
 
 static void remove_library(void)
