@@ -262,7 +262,7 @@ static enum status fail_extension(struct postgres_store *s, PGresult *result, st
     return pg_fail(s, result, err);
 }
 
-static enum status make_extension(struct postgres_store *s, struct err *err)
+enum status postgres_make_extension(struct postgres_store *s, struct err *err)
 {
     char there[8];
     enum status status =
@@ -328,7 +328,7 @@ static enum status apply_steps(struct postgres_store *s, int version, struct err
 static enum status bring_up_to_date(struct postgres_store *s, struct err *err)
 {
     char sql[128];
-    enum found found;
+    enum found found = NOTHING;
     int version = 0;
     snprintf(sql, sizeof sql, "SELECT pg_advisory_xact_lock(%d, %d)", POSTGRES_LOCK_SCHEMA,
              postgres_lock_key(s));
@@ -340,7 +340,7 @@ static enum status bring_up_to_date(struct postgres_store *s, struct err *err)
     if (status == OK && found == NOTHING)
         status = make_schema(s, err);
     if (status == OK)
-        status = make_extension(s, err);
+        status = postgres_make_extension(s, err);
     if (status == OK)
         status = postgres_set_path(s, err); /* a roll-back takes it back, and all else with it */
     if (status == OK)
@@ -366,7 +366,7 @@ static enum status open_for_writing(struct postgres_store *s, struct err *err)
 
 enum status postgres_schema_open(struct postgres_store *s, struct err *err)
 {
-    enum found found;
+    enum found found = NOTHING;
     int version = 0;
     enum status status = look(s, &found, err);
     if (status == OK)
