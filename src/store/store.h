@@ -32,6 +32,7 @@
 #ifndef FOVEA_STORE_STORE_H
 #define FOVEA_STORE_STORE_H
 
+#include "base/str.h"
 #include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
@@ -46,6 +47,14 @@ enum store_mode {
 MUST_USE enum status store_open(struct store **out, const char *path, enum store_mode,
                                 struct err *err);
 void store_close(struct store *); /* NULL-safe */
+
+/* Whether that is the URL of a database and not the path of a file. */
+bool store_is_url(const char *location);
+/* Appends what to call it: the path, or the URL without its password. ERR_ARGUMENT: a URL that
+ * cannot be read. */
+MUST_USE enum status store_location_name(const char *location, struct str *out, struct err *err);
+/* How long verbs wait for a server that went away before they fail. */
+void store_set_patience(struct store *, double seconds);
 
 /* The vectors of models that this handle adds are kept in half precision where the store would keep
  * them in single (PostgreSQL: halfvec): half the size, and the same values, as vectors are float16
