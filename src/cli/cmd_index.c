@@ -26,7 +26,8 @@ struct index_args {
     int decode;     /* of decodes */
     int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
-    bool no_sandbox, offline, yes, keep_missing, prune, verify, retry_failed, activate, watch, json;
+    bool no_sandbox, offline, yes, keep_missing, prune, verify, retry_failed, activate, watch,
+        halfvec, json;
     struct operands exclude, roots;
 };
 
@@ -105,6 +106,11 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, watch),
      .help = "keep running, and take in what changes, until Ctrl-C"},
+    {.name = "halfvec",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, halfvec),
+     .help = "a library in PostgreSQL: keep the vectors of a model that is new to it in half "
+             "precision (pgvector's halfvec); nothing is lost by it"},
     {.name = "activate",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, activate),
@@ -152,8 +158,10 @@ struct watcher {
 
 static void print_event(const struct index_event *event)
 {
-    static const char *const names[] = {
-        [INDEX_BEGIN] = "begin", [INDEX_PHOTO] = "photo", [INDEX_FAILED] = "failed"};
+    static const char *const names[] = {[INDEX_BEGIN] = "begin",
+                                        [INDEX_PHOTO] = "photo",
+                                        [INDEX_ELSEWHERE] = "elsewhere",
+                                        [INDEX_FAILED] = "failed"};
     json_t *json = json_object();
     json_object_set_new(json, "event", json_string(names[event->kind]));
     if (event->path)
@@ -211,6 +219,7 @@ static void print_end(const struct index_report *report)
     set_count(json, "found", report->found);
     set_count(json, "embedded", report->embedded);
     set_count(json, "known", report->known);
+    set_count(json, "elsewhere", report->elsewhere);
     set_count(json, "metadata", report->metadata);
     set_count(json, "unchanged", report->unchanged);
     set_count(json, "failed", report->failed);
@@ -240,6 +249,8 @@ static void print_summary(const struct index_report *r)
                   r->embedded, r->unchanged);
     if (r->known)
         output_format(", %zu moved or copied", r->known);
+    if (r->elsewhere)
+        output_format(", %zu by others who index this library", r->elsewhere);
     if (r->metadata)
         output_format(", %zu with new metadata", r->metadata);
     if (r->forgotten)
@@ -448,6 +459,8 @@ static enum status index_with(const struct index_args *args, const struct index_
     if (status == OK)
         status = library_index_open(&store, &model, args->library, &request, err);
     if (status == OK) {
+        if (args->halfvec)
+            store_keep_half(store);
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
         status = args->watch ? watch_into(store, args, *how, model, err)

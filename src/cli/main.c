@@ -4,6 +4,7 @@
  * program that prints an error or decides how the process ends.
  */
 #include "cli/commands.h"
+#include "cli/manual.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -152,6 +153,8 @@ static enum status dispatch(int argc, char **argv, struct err *err)
     }
     argc -= help;
     argv += help;
+    if (help && argc == 2 && strcmp(argv[0], "--write-manuals") == 0)
+        return manuals_write(commands, argv[1], err);
     const struct command *command;
     int used;
     enum status status = find_command(argc, argv, &command, &used, err);

@@ -93,6 +93,17 @@ enum pg_slot {
     PG_PLACE_ADD,
     PG_SUMMARY,
     PG_FAILURES,
+    /* postgres_claims.c */
+    PG_INDEXER_ADD,
+    PG_INDEXER_BEAT,
+    PG_INDEXER_DROP,
+    PG_INDEXER_REAP,
+    PG_INDEXER_OTHERS,
+    PG_INDEXER_LIST,
+    PG_CLAIM_OFFER,
+    PG_CLAIM_TAKE,
+    PG_CLAIM_END,
+    PG_CLAIM_CLEAR,
     PG_SLOTS,
 };
 
@@ -107,7 +118,11 @@ struct postgres_store {
 
     int64_t model_there; /* a model that is known to be there */
     bool half_new;       /* models made from now on have halfvec vectors */
-    bool index_lock;     /* is held, and is taken again by a new connection */
+    bool index_lock;     /* is held, and is taken again by a new connection … */
+    bool joined;         /* … beside others (postgres_claims.c) */
+    int64_t indexer_id;  /* while joined */
+    double next_beat;    /* when this indexer is to be heard of again, on clock_seconds() */
+    struct store_progress progress;
     bool in_transaction;
     bool lost;       /* the last failure was the connection's */
     bool conflict;   /* the last failure was that of two transactions */
@@ -149,6 +164,14 @@ enum postgres_lock {
 int postgres_lock_key(const struct postgres_store *);
 MUST_USE enum status postgres_take_index_lock(struct postgres_store *, struct err *err);
 
+/* postgres_claims.c */
+/* Lets the others know that this indexer is alive, if it is time. Outside a transaction. */
+void postgres_beat(struct postgres_store *);
+/* Within a transaction: whether no other indexer counts on what is there; none joins before it
+ * ends.
+ */
+MUST_USE enum status postgres_is_alone(struct postgres_store *, bool *alone, struct err *err);
+
 /* postgres_schema.c */
 /* The library's tables: there and of this fovea's version, or made so (STORE_WRITE). */
 MUST_USE enum status postgres_schema_open(struct postgres_store *, struct err *err);
@@ -166,12 +189,25 @@ void pg_column_meta(const struct pg *, int first, struct photo_meta *out);
 /* postgres_open.c */
 enum status postgres_open(struct store **, const char *url, enum store_mode, struct err *);
 void postgres_close(struct store *);
+void postgres_keep_half(struct store *);
+enum status postgres_backup(struct store *, const char *path, struct err *);
+const char *postgres_kept_copy(const struct store *);
 enum status postgres_index_lock(struct store *, struct err *);
 void postgres_index_unlock(struct store *);
 bool postgres_is_indexing(struct store *);
 enum status postgres_read_begin(struct store *, struct err *);
 void postgres_read_end(struct store *);
 enum status postgres_revision(struct store *, int64_t *, struct err *);
+
+/* postgres_claims.c */
+enum status postgres_index_join(struct store *, struct err *);
+enum status postgres_claims_offer(struct store *, int64_t model_id, const char *const *, size_t,
+                                  struct err *);
+enum status postgres_claims_take(struct store *, int64_t model_id, const char *const *, size_t,
+                                 size_t most, enum claim *, struct err *);
+void postgres_claims_progress(struct store *, const struct store_progress *);
+void postgres_claims_leave(struct postgres_store *);
+enum status postgres_indexers(struct store *, struct store_indexer **, size_t *, struct err *);
 
 /* postgres_models.c */
 enum status postgres_model_use(struct store *, const char *name, const char *fingerprint, int dim,
@@ -194,8 +230,8 @@ enum status postgres_model_remove(struct store *, int64_t model_id, struct err *
 enum status postgres_known_visit(struct store *, int64_t model_id, const char *root,
                                  store_known_visitor *, void *context, struct err *);
 enum status postgres_places(struct store *, struct store_place **, size_t *, struct err *);
-enum status postgres_places_replace(struct store *, const struct store_place *, size_t,
-                                    struct err *);
+enum status postgres_places_change(struct store *, const struct store_place *, size_t,
+                                   const struct store_place *, size_t, struct err *);
 
 /* postgres_matrix.c */
 enum status postgres_matrix_load(struct store *, int64_t model_id, const struct store_matrix *old,
@@ -219,6 +255,8 @@ enum status postgres_file_state(struct store *, int64_t model_id, const struct s
                                 enum file_state *, struct err *);
 enum status postgres_has_embedding(struct store *, int64_t model_id, const struct photo_hash *,
                                    bool *, struct err *);
+
+/* postgres_put.c */
 enum status postgres_put_results(struct store *, int64_t model_id, const struct store_result *,
                                  size_t, struct err *);
 
@@ -266,10 +304,6 @@ enum status postgres_saved_sets(struct store *, struct store_saved_set **, size_
 enum status postgres_decisions_put(struct store *, const struct store_decision *, size_t,
                                    struct err *);
 enum status postgres_decisions(struct store *, struct store_decision **, size_t *, struct err *);
-
-/* postgres_later.c */
-enum status postgres_backup(struct store *, const char *path, struct err *);
-const char *postgres_kept_copy(const struct store *);
 
 /* postgres_read.c */
 enum status postgres_paths_under(struct store *, const char *root, char ***, size_t *,

@@ -4,7 +4,7 @@
  *
  * Whether a path names a photo is asked anew once its row is locked, by a statement of its own:
  * while it waited for the lock, an index run may have put a path. Whoever puts one locks the row,
- * too (postgres_index.c).
+ * too (postgres_put.c).
  */
 #include "store/postgres.h"
 
@@ -85,9 +85,14 @@ static enum status forget_files(struct postgres_store *s, char *const *paths, si
     pg_array_begin(&array, PG_BYTEA);
     for (size_t i = 0; i < count; i++)
         pg_array_blob(&array, paths[i], strlen(paths[i]));
-    struct pg q =
-        pg_start(s, PG_FILE_FORGET, "DELETE FROM files WHERE path = ANY($1) RETURNING photo_id");
+    /* What another indexer has recorded since this one joined is nothing that this one can know
+     * to be gone. */
+    struct pg q = pg_start(s, PG_FILE_FORGET,
+                           "DELETE FROM files WHERE path = ANY($1) AND NOT coalesce(recorded_at >"
+                           "  (SELECT started_at FROM indexers WHERE id = $2), false)"
+                           " RETURNING photo_id");
     pg_array(&q, &array);
+    pg_int(&q, s->joined ? s->indexer_id : 0);
     enum status status = take_ids(&q, photos, err);
     pg_array_free(&array);
     return status;
@@ -109,8 +114,11 @@ static enum status forget_some(struct postgres_store *s, char *const *paths, siz
                                struct err *err)
 {
     struct ids photos = {0}, locked = {0};
-    enum status status = forget_files(s, paths, count, &photos, err);
-    if (status == OK && photos.count > 0)
+    bool alone;
+    enum status status = postgres_is_alone(s, &alone, err);
+    if (status == OK)
+        status = forget_files(s, paths, count, &photos, err);
+    if (status == OK && alone && photos.count > 0)
         status = lock_photos(s, &photos, &locked, err);
     if (status == OK && locked.count > 0)
         status = drop_unseen(s, &locked, err);
@@ -149,6 +157,10 @@ static enum status sweep(struct postgres_store *s, struct err *err)
     enum status status = pg_begin_write(s, err);
     if (status != OK)
         return status;
+    bool alone;
+    status = postgres_is_alone(s, &alone, err);
+    if (status != OK || !alone) /* else the last indexer does it */
+        return pg_finish(s, status, err);
     struct pg q = pg_start(s, PG_PHOTO_UNSEEN,
                            "SELECT id FROM photos WHERE NOT EXISTS"
                            " (SELECT 1 FROM files WHERE files.photo_id = photos.id)"

@@ -4,8 +4,8 @@
  * index it.
  *
  * That right is an advisory lock of the session: it goes when the session does, however it ends,
- * and a new connection takes it again (pg_sql.c). Who holds it is found by the name that sessions
- * have in pg_stat_activity (postgres_connect.c).
+ * and a new connection takes it again (pg_transaction.c). Who holds it is found by the name that
+ * sessions have in pg_stat_activity (postgres_connect.c).
  */
 #include "store/postgres.h"
 
@@ -50,6 +50,26 @@ void postgres_close(struct store *store)
     free_store(postgres_store(store));
 }
 
+void postgres_keep_half(struct store *store)
+{
+    postgres_store(store)->half_new = true;
+}
+
+/* --- copies ------------------------------------------------------------------------------- */
+
+enum status postgres_backup(struct store *store, const char *path, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "the library %s cannot copy itself to a file: \"fovea store copy\" copies it "
+                   "from outside, and so does pg_dump",
+                   postgres_store(store)->label);
+}
+
+const char *postgres_kept_copy(const struct store *store)
+{
+    return NULL; /* before a migration: a server has backups of its own */
+}
+
 /* --- the right to index ------------------------------------------------------------------- */
 
 int postgres_lock_key(const struct postgres_store *s)
@@ -80,8 +100,8 @@ static enum status try_index_lock(struct postgres_store *s, char *holder, size_t
                                   struct err *err)
 {
     char sql[128], answer[8];
-    snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock(%d, %d)", POSTGRES_LOCK_INDEX,
-             postgres_lock_key(s));
+    snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock%s(%d, %d)", s->joined ? "_shared" : "",
+             POSTGRES_LOCK_INDEX, postgres_lock_key(s));
     holder[0] = '\0';
     for (int turns = 0;; turns++) {
         enum status status = pg_ask(s, sql, answer, sizeof answer, err);
@@ -101,6 +121,7 @@ enum status postgres_take_index_lock(struct postgres_store *s, struct err *err)
 {
     char holder[256];
     enum status status = try_index_lock(s, holder, sizeof holder, err);
+    s->next_beat = 0; /* the others are to know of this session */
     if (status != OK || !holder[0])
         return status;
     return err_set(err, ERR_BUSY, "%s is indexing the library %s: wait until it has finished",
@@ -128,9 +149,11 @@ void postgres_index_unlock(struct store *store)
     struct err ignored;
     if (!s->index_lock)
         return;
+    postgres_claims_leave(s);
     s->index_lock = false;
-    snprintf(sql, sizeof sql, "SELECT pg_advisory_unlock(%d, %d)", POSTGRES_LOCK_INDEX,
-             postgres_lock_key(s));
+    snprintf(sql, sizeof sql, "SELECT pg_advisory_unlock%s(%d, %d)", s->joined ? "_shared" : "",
+             POSTGRES_LOCK_INDEX, postgres_lock_key(s));
+    s->joined = false;
     (void)!pg_exec(s, sql, &ignored); /* a lost session holds nothing */
 }
 
@@ -222,7 +245,9 @@ const struct store_ops postgres_store_ops = {
     .open = postgres_open,
     .close = postgres_close,
     .set_patience = set_patience,
+    .keep_half = postgres_keep_half,
     .index_lock = postgres_index_lock,
+    .index_join = postgres_index_join,
     .index_unlock = postgres_index_unlock,
     .is_indexing = postgres_is_indexing,
     .read_begin = postgres_read_begin,
@@ -254,7 +279,11 @@ const struct store_ops postgres_store_ops = {
     .photo_ids = postgres_photo_ids,
     .known_visit = postgres_known_visit,
     .places = postgres_places,
-    .places_replace = postgres_places_replace,
+    .places_change = postgres_places_change,
+    .claims_offer = postgres_claims_offer,
+    .claims_take = postgres_claims_take,
+    .claims_progress = postgres_claims_progress,
+    .indexers = postgres_indexers,
     .labels_replace = postgres_labels_replace,
     .labels_add = postgres_labels_add,
     .labels_load = postgres_labels_load,

@@ -46,42 +46,52 @@ enum status postgres_places(struct store *store, struct store_place **places, si
     return status;
 }
 
-static enum status replace(struct postgres_store *s, const struct store_place *places, size_t count,
-                           struct err *err)
+static enum status change_some(struct postgres_store *s, int slot, const char *sql,
+                               const struct store_place *places, size_t count, struct err *err)
 {
     struct pg_array paths, kinds;
-    enum status status = pg_begin_quiet_write(s, err);
-    if (status != OK)
-        return status;
-    struct pg q = pg_start(s, PG_PLACE_DROP, "DELETE FROM places");
-    status = pg_run(&q, err);
     pg_array_begin(&paths, PG_BYTEA);
     pg_array_begin(&kinds, PG_INT);
     for (size_t i = 0; i < count; i++) {
         pg_array_blob(&paths, places[i].path, strlen(places[i].path));
         pg_array_int(&kinds, places[i].kind);
     }
-    if (status == OK) {
-        q = pg_start(s, PG_PLACE_ADD,
-                     "INSERT INTO places (path, kind) SELECT DISTINCT * FROM unnest($1, $2)"
-                     " ON CONFLICT DO NOTHING");
-        pg_array(&q, &paths);
-        pg_array(&q, &kinds);
-        status = pg_run(&q, err);
-    }
+    struct pg q = pg_start(s, slot, sql);
+    pg_array(&q, &paths);
+    pg_array(&q, &kinds);
+    enum status status = count > 0 ? pg_run(&q, err) : OK;
     pg_array_free(&paths);
     pg_array_free(&kinds);
+    return status;
+}
+
+static enum status change(struct postgres_store *s, const struct store_place *gone,
+                          size_t gone_count, const struct store_place *come, size_t come_count,
+                          struct err *err)
+{
+    enum status status = pg_begin_quiet_write(s, err);
+    if (status != OK)
+        return status;
+    status = change_some(s, PG_PLACE_DROP,
+                         "DELETE FROM places WHERE (path, kind) IN (SELECT * FROM unnest($1, $2))",
+                         gone, gone_count, err);
+    if (status == OK)
+        status = change_some(s, PG_PLACE_ADD,
+                             "INSERT INTO places (path, kind) SELECT * FROM unnest($1, $2)"
+                             " ON CONFLICT DO NOTHING",
+                             come, come_count, err);
     return pg_finish(s, status, err);
 }
 
-enum status postgres_places_replace(struct store *store, const struct store_place *places,
-                                    size_t count, struct err *err)
+enum status postgres_places_change(struct store *store, const struct store_place *gone,
+                                   size_t gone_count, const struct store_place *come,
+                                   size_t come_count, struct err *err)
 {
     struct postgres_store *s = postgres_store(store);
     struct pg_tries tries = {0};
     enum status status;
     do
-        status = replace(s, places, count, err);
+        status = change(s, gone, gone_count, come, come_count, err);
     while (pg_again(s, &tries, &status, err));
     return status;
 }

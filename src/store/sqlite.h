@@ -192,7 +192,8 @@ enum status sqlite_model_remove(struct store *, int64_t model_id, struct err *);
 enum status sqlite_known_visit(struct store *, int64_t model_id, const char *root,
                                store_known_visitor *, void *context, struct err *);
 enum status sqlite_places(struct store *, struct store_place **, size_t *, struct err *);
-enum status sqlite_places_replace(struct store *, const struct store_place *, size_t, struct err *);
+enum status sqlite_places_change(struct store *, const struct store_place *, size_t,
+                                 const struct store_place *, size_t, struct err *);
 
 /* sqlite_matrix.c */
 enum status sqlite_matrix_load(struct store *, int64_t model_id, const struct store_matrix *old,

@@ -2,7 +2,7 @@
  *
  * A library: the verbs in which the rest of fovea speaks to wherever it is kept. Today that is one
  * SQLite file; the struct of function pointers behind it (store_ops.h) is private to the room. The
- * verbs are in six headers by topic, all of which this one includes.
+ * verbs are in headers by topic, all of which this one includes.
  *
  * The nouns:
  *   photo      content, identified by its hash; the same bytes in two places are one photo
@@ -33,6 +33,7 @@
 #define FOVEA_STORE_STORE_H
 
 #include "base/str.h"
+#include "store/store_claims.h"
 #include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
@@ -61,8 +62,10 @@ void store_set_patience(struct store *, double seconds);
  * everywhere else. */
 void store_keep_half(struct store *);
 
-/* The right to index this library, held by one process at a time until store_close() or
- * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid. */
+/* The right to change what is indexed, held by one process at a time until store_close() or
+ * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid.
+ * Index runs join instead (store_claims.h), and hold the same right in a library that is not
+ * shared. */
 MUST_USE enum status store_index_lock(struct store *, struct err *err);
 void store_index_unlock(struct store *);
 /* Whether some process holds it just now. */

@@ -21,6 +21,7 @@ struct store_ops {
      */
     enum status (*damaged)(const struct store *, const char *what, struct err *err);
     enum status (*index_lock)(struct store *, struct err *);
+    enum status (*index_join)(struct store *, struct err *);
     void (*index_unlock)(struct store *);
     bool (*is_indexing)(struct store *);
     enum status (*read_begin)(struct store *, struct err *);
@@ -79,8 +80,17 @@ struct store_ops {
     enum status (*known_visit)(struct store *, int64_t model_id, const char *root,
                                store_known_visitor *, void *context, struct err *);
     enum status (*places)(struct store *, struct store_place **, size_t *count, struct err *);
-    enum status (*places_replace)(struct store *, const struct store_place *, size_t count,
-                                  struct err *);
+    /* `gone` and `come` have nothing in common */
+    enum status (*places_change)(struct store *, const struct store_place *gone, size_t gone_count,
+                                 const struct store_place *come, size_t come_count, struct err *);
+
+    /* store_claims.h; NULL where the library is not shared. 0 < count */
+    enum status (*claims_offer)(struct store *, int64_t model_id, const char *const *paths,
+                                size_t count, struct err *);
+    enum status (*claims_take)(struct store *, int64_t model_id, const char *const *paths,
+                               size_t count, size_t most, enum claim *, struct err *);
+    void (*claims_progress)(struct store *, const struct store_progress *);
+    enum status (*indexers)(struct store *, struct store_indexer **, size_t *count, struct err *);
 
     /* store_labels.h */
     /* positions[i]: the index of labels[i].category in the set, -1 for none of these */

@@ -147,7 +147,7 @@ wait_for() { # TEXT: until the status says it
     waited=0
     until curl -sS --max-time 60 "$address/api/v1/status" | grep -q "$1"; do
         waited=$((waited + 1))
-        [ "$waited" -le 150 ] || {
+        [ "$waited" -le 300 ] || {
             fail "the status never said $1"
             return
         }
@@ -174,7 +174,7 @@ cp pictures/palette.png pictures/another.png
 printf 'x' >>pictures/another.png
 run index pictures --model demo --library "$database"
 expect_code 0
-wait_for '"photos":11'
+wait_for '"photos":12'
 kill "$server"
 wait "$server" 2>/dev/null
 finish
