@@ -104,6 +104,11 @@ void pg_path(struct pg *q, const char *path)
     pg_blob(q, path, strlen(path));
 }
 
+void pg_inferred(struct pg *q, const void *bytes, size_t size_bytes)
+{
+    bind(q, 0, bytes, size_bytes);
+}
+
 void pg_null(struct pg *q)
 {
     bind(q, 0, NULL, 0);

@@ -79,6 +79,8 @@ void pg_real(struct pg *, double);
 void pg_text(struct pg *, const char *); /* NULL is SQL's NULL; what is no UTF-8 becomes U+FFFD */
 void pg_blob(struct pg *, const void *, size_t size_bytes);
 void pg_path(struct pg *, const char *);
+/* Binary, of the type that the statement casts it to. */
+void pg_inferred(struct pg *, const void *, size_t size_bytes);
 void pg_null(struct pg *);
 
 MUST_USE enum status pg_row(struct pg *, bool *row, struct err *err);

@@ -37,7 +37,9 @@
 #include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
+#include "store/store_nearest.h"
 #include "store/store_photos.h"
+#include "store/store_shards.h"
 #include "store/store_upkeep.h"
 
 enum store_mode {
@@ -47,10 +49,10 @@ enum store_mode {
 
 MUST_USE enum status store_open(struct store **out, const char *path, enum store_mode,
                                 struct err *err);
+/* Whether a location is a URL, and no file of the local disk. */
+bool store_is_url(const char *location);
 void store_close(struct store *); /* NULL-safe */
 
-/* Whether that is the URL of a database and not the path of a file. */
-bool store_is_url(const char *location);
 /* Appends what to call it: the path, or the URL without its password. ERR_ARGUMENT: a URL that
  * cannot be read. */
 MUST_USE enum status store_location_name(const char *location, struct str *out, struct err *err);
