@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -126,7 +125,6 @@ void failing_open(void)
     wrapped.xRealloc = sqlite_realloc;
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &wrapped) != SQLITE_OK)
         abort();
-    json_set_alloc_funcs(__wrap_malloc, free);
 }
 
 /* ---- files -------------------------------------------------------------------------------- */

@@ -2,9 +2,9 @@
  *
  * Failures of the system, one at a time, when a test says so: the n-th allocation, or the n-th
  * operation on files. The linker puts these functions in the place of libc's (--wrap, meson.build),
- * for the objects that are linked here alone: fovea's own. Libraries below go on as ever (GLib and
- * oneDNN end the process when there is no memory); those that can be told which allocator to use,
- * SQLite and jansson, fail with us. Any thread.
+ * for the objects that are linked here alone: fovea's own. Libraries below go on as ever: GLib,
+ * oneDNN and jansson (an assertion in its scanner) end the process when there is no memory. SQLite,
+ * which does not, fails with us. Any thread.
  */
 #ifndef FOVEA_TESTS_LIBRARY_FAILING_H
 #define FOVEA_TESTS_LIBRARY_FAILING_H
@@ -25,7 +25,7 @@ enum failure {
 };
 extern const char *const failure_names[FAIL_KINDS];
 
-/* Once, before SQLite and jansson are used. */
+/* Once, before SQLite is used. */
 void failing_open(void);
 /* The n-th one from now fails (n >= 1). */
 void failing_plan(enum failure, long n);
