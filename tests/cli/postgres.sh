@@ -22,7 +22,7 @@ file="$scratch/library.db"
 # Ids, times and the library's own size and schema are each store's own.
 plain() {
     sed -E 's/"(id|photo_id|library_bytes|schema|bytes|elapsed_ms|made_at|seconds)":[^,}]*/"\1":_/g
-        s/[0-9.]+ s \([0-9.]+ photos\/s\)/_ s/; /^library: /d; s/ in [0-9.]+ m?s$//'
+        s/; [0-9.]+ s( \([0-9.]+ photos\/s\))?$/; _ s/; /^library: /d; s/ in [0-9.]+ m?s$//'
 }
 
 # same ARGS…: both stores end alike and print the same bytes.
