@@ -506,6 +506,7 @@ static enum status begin(struct postgres_store *s, const char *text, struct err 
     s->counts = false;
     s->changes = 0;
     s->mark = 0;
+    s->in_doubt = false; /* of an earlier verb, which has failed in the end */
     enum status status = pg_exec(s, text, err);
     s->in_transaction = status == OK;
     return status;
@@ -635,10 +636,16 @@ static enum status find_outcome(struct postgres_store *s, bool *committed, struc
 {
     char outcome[32];
     enum status status;
+    double until = clock_seconds() + patience();
     for (int ms = 10;; ms = ms < 500 ? 2 * ms : 500) {
         status = ask_outcome(s, outcome, sizeof outcome, err);
         if (status != OK || strcmp(outcome, "in progress") != 0)
             break;
+        if (clock_seconds() > until)
+            return err_set(err, ERR_BUSY,
+                           "the library %s: a session of before the connection was lost does not "
+                           "end: look for it in pg_stat_activity, then run this again",
+                           s->label);
         sleep_ms(ms);
     }
     *committed = strcmp(outcome, "committed") == 0;

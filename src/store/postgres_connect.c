@@ -204,7 +204,7 @@ static enum status fail_connecting(struct postgres_store *s, struct err *err)
     char text[600];
     pg_one_line(PQerrorMessage(s->conn), text, sizeof text);
     enum status status =
-        PQconnectionNeedsPassword(s->conn) && !PQconnectionUsedPassword(s->conn)
+        PQconnectionNeedsPassword(s->conn)
             ? err_set(err, ERR_IO,
                       "cannot open the library %s: it asks for a password: put it into the "
                       "password file ~/.pgpass, or into PGPASSWORD",

@@ -328,7 +328,7 @@ static enum status apply_steps(struct postgres_store *s, int version, struct err
 static enum status bring_up_to_date(struct postgres_store *s, struct err *err)
 {
     char sql[128];
-    enum found found;
+    enum found found = NOTHING;
     int version = 0;
     snprintf(sql, sizeof sql, "SELECT pg_advisory_xact_lock(%d, %d)", POSTGRES_LOCK_SCHEMA,
              postgres_lock_key(s));
@@ -366,7 +366,7 @@ static enum status open_for_writing(struct postgres_store *s, struct err *err)
 
 enum status postgres_schema_open(struct postgres_store *s, struct err *err)
 {
-    enum found found;
+    enum found found = NOTHING;
     int version = 0;
     enum status status = look(s, &found, err);
     if (status == OK)
