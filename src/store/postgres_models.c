@@ -361,8 +361,3 @@ enum status postgres_model_remove(struct store *store, int64_t model_id, struct 
     while (pg_again(s, &tries, &status, err));
     return status;
 }
-
-void postgres_keep_half(struct store *store)
-{
-    postgres_store(store)->half_new = true;
-}

@@ -225,7 +225,6 @@ const struct store_ops postgres_store_ops = {
     .model_set_active = postgres_model_set_active,
     .model_remove = postgres_model_remove,
     .matrix_load = postgres_matrix_load,
-    .keep_half = postgres_keep_half,
     .rows_load = postgres_rows_load,
     .nearest = postgres_nearest,
     .count_near = postgres_count_near,

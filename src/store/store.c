@@ -5,6 +5,7 @@
  * through the store's table. So the kinds agree about what an acceptable argument is, and a kind
  * only holds what is its own.
  */
+#include "store/store_origin.h"
 #include "store/store_ops.h"
 
 #include <stdlib.h>
@@ -32,6 +33,12 @@ static enum status open_url(struct store **out, const char *url, enum store_mode
     return postgres_store_ops.open(out, url, mode, err);
 }
 #else
+enum status store_origin_visit(const char *url, int64_t *total, store_origin_visitor *visit,
+                               void *context, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "this fovea was built without PostgreSQL");
+}
+
 static enum status open_url(struct store **out, const char *url, enum store_mode mode,
                             struct err *err)
 {
