@@ -144,7 +144,8 @@ static const struct command command_copy = {
 
 /* --- the group ---------------------------------------------------------------------------- */
 
-static const struct command *const subcommands[] = {&command_copy, &command_store_index, NULL};
+static const struct command *const subcommands[] = {&command_copy, &command_store_index,
+                                                    &command_store_shard, NULL};
 
 const struct command command_store = {
     .name = "store",

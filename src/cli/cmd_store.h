@@ -7,6 +7,6 @@
 
 #include "cli/options.h"
 
-extern const struct command command_store_index;
+extern const struct command command_store_index, command_store_shard;
 
 #endif

@@ -640,7 +640,7 @@ static enum status read_lines(struct import *in, const char *text, size_t size, 
     in->lines = json_array();
     enum status status = lasting && in->lines ? OK : err_no_memory(err, "the import", 0);
     size_t number = 0;
-    for (const char *p = text, *end = text + size; status == OK && p < end;) {
+    for (const char *p = text, *end = size ? text + size : text; status == OK && p < end;) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         size_t length = (size_t)((stop ? stop : end) - p);
         json_error_t why;

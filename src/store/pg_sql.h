@@ -200,6 +200,12 @@ struct pg_tries {
 /* Whether the verb's body is to be run once more; else *status is what the verb returns. */
 bool pg_again(struct postgres_store *, struct pg_tries *, enum status *status, struct err *err);
 
+/* Whether there is a connection to ask, and, between store_read_begin() and _end(), it is the one
+ * that the reading began on. */
+bool pg_is_connected(const struct postgres_store *);
+/* What is said where there is none. */
+enum status pg_lost_before(struct postgres_store *, struct err *err);
+
 /* --- errors ------------------------------------------------------------------------------- */
 
 /* What a failure means to the user, in one line that names the library. result: NULL where the

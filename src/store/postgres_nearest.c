@@ -159,15 +159,24 @@ static enum status ask(struct postgres_store *s, int64_t model_id, const struct 
     struct pg_array scratch = {0};
     const int among = query->photo_ids != NULL;
     const int kind = indexed ? 4 + among : 2 * query->bounded + among;
-    struct pg q = pg_start_model(s, PG_NEAREST + kind, model_id, statements[bytes->half][kind]);
+    struct str shards = str_new(1 << 20);
+    enum status status =
+        postgres_shards_text(s, model_id, statements[bytes->half][kind], &shards, err);
+    if (status != OK) {
+        str_free(&shards);
+        return status;
+    }
+    struct pg q = pg_start_model(s, PG_NEAREST + kind, model_id,
+                                 shards.size ? str_text(&shards) : statements[bytes->half][kind]);
     pg_inferred(&q, bytes->bytes, bytes->size);
     pg_int(&q, (int64_t)limit);
     if (query->bounded && !indexed)
         pg_real(&q, -query->below);
     if (among)
         pg_ints(&q, &scratch, query->photo_ids, query->photo_count);
-    enum status status = read_near(&q, limit, near, found, err);
+    status = read_near(&q, limit, near, found, err);
     pg_end(&q);
+    str_free(&shards);
     pg_array_free(&scratch);
     return status;
 }

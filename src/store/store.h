@@ -38,6 +38,7 @@
 #include "store/store_models.h"
 #include "store/store_nearest.h"
 #include "store/store_photos.h"
+#include "store/store_shards.h"
 #include "store/store_upkeep.h"
 
 enum store_mode {

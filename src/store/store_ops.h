@@ -103,6 +103,12 @@ struct store_ops {
     void (*claims_progress)(struct store *, const struct store_progress *);
     enum status (*indexers)(struct store *, struct store_indexer **, size_t *count, struct err *);
 
+    /* store_shards.h; NULL where there are none */
+    enum status (*shards_make)(struct store *, const char *const *urls, size_t count,
+                               int64_t *moved, struct err *);
+    enum status (*shards_end)(struct store *, int64_t *moved, struct err *);
+    enum status (*shards)(struct store *, struct store_shard **, size_t *count, struct err *);
+
     /* store_labels.h */
     /* positions[i]: the index of labels[i].category in the set, -1 for none of these */
     enum status (*labels_replace)(struct store *, int64_t model_id, const struct store_set *,
