@@ -119,6 +119,7 @@ struct postgres_store {
     PQconninfoOption *options;  /* as the URL says, without fovea's own */
     char *schema;               /* its name, as it is */
     char *label;                /* the library's place without any password: for messages */
+    double patience;            /* seconds to wait for a server that went away; < 0: the usual */
     int64_t prepared[PG_SLOTS]; /* 0: not; else the model's number + 1 */
 
     int64_t model_there; /* a model that is known to be there */
