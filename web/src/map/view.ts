@@ -54,6 +54,9 @@ const LISTED_MAX = 500;
 const VISITED_MAX = 200;
 const AROUND = 8; // neighbours that a flight to a photograph brings into sight
 const ZOOM = 0.7;
+// The server makes a map anew at most so often; one that is behind the library is asked for again.
+const BEHIND_MS = 3000;
+const BEHIND_TRIES = 12;
 
 export class MapView implements View {
   private method: MapMethod = 'umap';
@@ -73,6 +76,7 @@ export class MapView implements View {
   private broken = false;
   private active = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private behind = 0; // how often the map was asked for and lacked photographs
   private readonly latest = new Latest();
   private readonly searching = new Latest();
   private readonly names = new Names();
@@ -257,7 +261,10 @@ export class MapView implements View {
     });
     this.app.live.watch((now, before) => {
       if (this.active && now.status?.library.revision !== before.status?.library.revision)
-        if (before.status) void this.load();
+        if (before.status) {
+          this.behind = 0;
+          void this.load();
+        }
     });
   }
 
@@ -350,9 +357,17 @@ export class MapView implements View {
         return;
       }
       await this.showMap(answer.value);
+      this.catchUp(answer.value.count);
     } catch (error) {
       this.coverWith(failure(error, () => void this.load()));
     }
+  }
+
+  private catchUp(count: number): void {
+    const photos = this.app.live.state.status?.library.photos ?? count;
+    if (photos === count) this.behind = 0;
+    else if (this.active && this.behind < BEHIND_TRIES)
+      this.timer = setTimeout(() => void this.load(), BEHIND_MS * 1.3 ** this.behind++);
   }
 
   private async showMap(data: MapData): Promise<void> {
