@@ -13,7 +13,7 @@ MESON_ARGS ?= -Dwerror=false
 FOVEA_SHARED ?= $(wildcard $(CURDIR)/../shared)
 export FOVEA_SHARED
 
-.PHONY: all setup demo test install clean
+.PHONY: all setup demo test install dist deb clean
 .NOTPARALLEL:
 
 all: setup $(BUILD)/build.ninja
@@ -35,6 +35,13 @@ test: all
 install: all
 	@$(MESON) configure $(BUILD) -Dprefix="$(PREFIX)"
 	@$(MESON) install -C $(BUILD)
+
+# The last commit as a tarball in dist/, that needs no npm; and as a package for this Debian.
+dist: setup
+	@scripts/dist
+
+deb: setup
+	@scripts/dist --deb
 
 clean:
 	rm -rf $(BUILD) build-asan build-clang

@@ -3,6 +3,7 @@
  * fovea backup: a copy of the library, also while it is in use.
  */
 #include "cli/commands.h"
+#include "cli/copy_progress.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -41,9 +42,12 @@ static enum status run(const void *arguments, struct err *err)
     const char *path = args->file.items[0].text;
     struct store *store = NULL;
     struct stat st = {0};
+    struct copy_shown shown = {0};
+    const struct copy_options how = {copy_show, &shown};
     enum status status = library_open(&store, args->library, STORE_READ, false, err);
     if (status == OK)
-        status = store_backup(store, path, err);
+        status = copy_backup(store, path, &how, err);
+    progress_close(shown.progress);
     store_close(store);
     if (status != OK)
         return status;

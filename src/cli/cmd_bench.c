@@ -9,6 +9,7 @@
 #include "cli/bench_child.h"
 #include "cli/bench_output.h"
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -30,7 +31,7 @@ struct bench_args {
     int batch, threads, rounds, limit, image_size;
     int precision; /* of choices */
     double seconds;
-    bool accuracy, scan, offline, yes, json;
+    bool no_sandbox, accuracy, scan, offline, yes, json;
     int rows, dim, queries; /* of --scan */
     uint64_t seed;
     struct operands roots;
@@ -139,6 +140,7 @@ static const struct option options[] = {
      .fallback = "1",
      .help = "with --scan: of the vectors"},
     OPTION_JSON(struct bench_args),
+    OPTION_NO_SANDBOX(struct bench_args),
     OPTION_END,
 };
 
@@ -281,7 +283,7 @@ static enum status measure_speed(struct work *w, struct err *err)
         status = run_children(w, &r->runs[i], err);
     }
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(w->args->no_sandbox, err);
     if (status != OK)
         return status;
     for (int i = 0; status == OK && i < r->count; i++)
@@ -342,7 +344,7 @@ static enum status measure_accuracy(struct work *w, struct err *err)
         .precision_count = comparison.count,
     };
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(args->no_sandbox, err);
     if (status == OK) {
         status = bench_accuracy(&how, &report, err);
         image_room_close();

@@ -5,6 +5,7 @@
  * it would be typed.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/demo_serve.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
@@ -530,7 +531,7 @@ static enum status run(const void *arguments, struct err *err)
         return err_no_memory(err, "the answer", 0);
     enum status status = choose_dir(&work, err);
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(false, err);
     if (status == OK) {
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);

@@ -7,6 +7,7 @@
  * .npy file, or a table to read.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/model_args.h"
 #include "cli/npy.h"
 #include "cli/output.h"
@@ -24,7 +25,7 @@ struct embed_args {
     struct operands texts, images;
     const char *model, *arch, *npy;
     int threads, image_size, precision;
-    bool offline, yes, json, raw;
+    bool no_sandbox, offline, yes, json, raw;
 };
 
 struct item {
@@ -73,6 +74,7 @@ static const struct option options[] = {
      .help = "write the vectors to a NumPy file, [items, dimensions] float32"},
     OPTION_JSON(struct embed_args),
     OPTION_THREADS(struct embed_args),
+    OPTION_NO_SANDBOX(struct embed_args),
     OPTION_END,
 };
 
@@ -270,7 +272,7 @@ static enum status run(const void *untyped, struct err *err)
     if (status != OK)
         goto out;
     if (job.args->images.count > 0) {
-        status = image_room_open(err);
+        status = decoder_room_open(job.args->no_sandbox, err);
         if (status != OK)
             goto out;
         room = true;

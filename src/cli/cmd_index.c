@@ -3,6 +3,7 @@
  * fovea index: bring the library up to date with folders of photographs.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -25,7 +26,8 @@ struct index_args {
     int decode;     /* of decodes */
     int thumbnails; /* of thumbnail_choices */
     double max_megapixels;
-    bool offline, yes, keep_missing, prune, verify, retry_failed, activate, watch, json;
+    bool no_sandbox, offline, yes, keep_missing, prune, verify, retry_failed, activate, watch,
+        halfvec, json;
     struct operands exclude, roots;
 };
 
@@ -104,6 +106,11 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, watch),
      .help = "keep running, and take in what changes, until Ctrl-C"},
+    {.name = "halfvec",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct index_args, halfvec),
+     .help = "a library in PostgreSQL: keep the vectors of a model that is new to it in half "
+             "precision (pgvector's halfvec); nothing is lost by it"},
     {.name = "activate",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, activate),
@@ -117,6 +124,7 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct index_args, json),
      .help = "print what happens as JSON, one event a line"},
+    OPTION_NO_SANDBOX(struct index_args),
     OPTION_END,
 };
 
@@ -150,8 +158,10 @@ struct watcher {
 
 static void print_event(const struct index_event *event)
 {
-    static const char *const names[] = {
-        [INDEX_BEGIN] = "begin", [INDEX_PHOTO] = "photo", [INDEX_FAILED] = "failed"};
+    static const char *const names[] = {[INDEX_BEGIN] = "begin",
+                                        [INDEX_PHOTO] = "photo",
+                                        [INDEX_ELSEWHERE] = "elsewhere",
+                                        [INDEX_FAILED] = "failed"};
     json_t *json = json_object();
     json_object_set_new(json, "event", json_string(names[event->kind]));
     if (event->path)
@@ -209,6 +219,7 @@ static void print_end(const struct index_report *report)
     set_count(json, "found", report->found);
     set_count(json, "embedded", report->embedded);
     set_count(json, "known", report->known);
+    set_count(json, "elsewhere", report->elsewhere);
     set_count(json, "metadata", report->metadata);
     set_count(json, "unchanged", report->unchanged);
     set_count(json, "failed", report->failed);
@@ -238,6 +249,8 @@ static void print_summary(const struct index_report *r)
                   r->embedded, r->unchanged);
     if (r->known)
         output_format(", %zu moved or copied", r->known);
+    if (r->elsewhere)
+        output_format(", %zu by others who index this library", r->elsewhere);
     if (r->metadata)
         output_format(", %zu with new metadata", r->metadata);
     if (r->forgotten)
@@ -446,6 +459,8 @@ static enum status index_with(const struct index_args *args, const struct index_
     if (status == OK)
         status = library_index_open(&store, &model, args->library, &request, err);
     if (status == OK) {
+        if (args->halfvec)
+            store_keep_half(store);
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
         status = args->watch ? watch_into(store, args, *how, model, err)
@@ -468,7 +483,7 @@ static enum status run(const void *arguments, struct err *err)
     if (status == OK)
         status = operands_texts(&args->exclude, &exclude, err);
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(args->no_sandbox, err);
     if (status == OK) {
         const struct index_options how = {
             .roots = roots,

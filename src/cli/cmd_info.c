@@ -4,6 +4,7 @@
  * wonders why a filter does not match.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -20,7 +21,7 @@
 
 struct info_args {
     struct operands files;
-    bool json;
+    bool no_sandbox, json;
 };
 
 static const struct option options[] = {
@@ -28,6 +29,7 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(struct info_args, json),
      .help = "print JSON, one object a line for each photograph"},
+    OPTION_NO_SANDBOX(struct info_args),
     OPTION_END,
 };
 
@@ -192,8 +194,7 @@ static enum status read_picture(struct info *info, struct err *err)
     enum status status = file_read(&content, info->path, IMAGE_MAX_FILE_BYTES, err);
     if (status != OK)
         return status;
-    meta_read(&info->meta, NULL, content.data, content.size);
-    status = image_decode(&image, content.data, content.size, &small, err);
+    status = image_read(&image, &info->meta, content.data, content.size, &small, err);
     file_bytes_free(&content);
     if (status != OK)
         return err_prefix(err, "%s", info->path);
@@ -223,7 +224,7 @@ static enum status read_sidecar(struct info *info, struct err *err)
     if (path) {
         info->sidecar = strdup(path);
         enum status read = file_read(&bytes, path, META_MAX_XMP_BYTES, &why);
-        if (read == OK && (read = meta_read_sidecar(&over, bytes.data, bytes.size, &why)) != OK)
+        if (read == OK && (read = image_read_sidecar(&over, bytes.data, bytes.size, &why)) != OK)
             err_prefix(&why, "%s", path);
         if (read == OK)
             photo_meta_overlay(&info->meta, &over);
@@ -252,7 +253,7 @@ static enum status show(const char *path, bool json, struct err *err)
 static enum status run(const void *untyped, struct err *err)
 {
     const struct info_args *args = untyped;
-    enum status status = image_room_open(err);
+    enum status status = decoder_room_open(args->no_sandbox, err);
     if (status != OK)
         return status;
     /* One that cannot be read does not hide the others; the last error is the command's. */

@@ -4,6 +4,7 @@
  * the crop keeps, and is compared with Pillow's result in the tests.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "image/image.h"
 #include "library/picture.h"
 
@@ -13,6 +14,7 @@ struct preprocess_args {
     struct operands files;
     const char *out;
     int size, resize_mode, interpolation, decode;
+    bool no_sandbox;
 };
 
 /* In the order of enum resize_mode and enum interpolation. */
@@ -60,6 +62,7 @@ static const struct option options[] = {
      .fallback = "exact",
      .choices = decodes,
      .help = "as of fovea index"},
+    OPTION_NO_SANDBOX(struct preprocess_args),
     OPTION_END,
 };
 
@@ -77,7 +80,7 @@ static enum status run(const void *untyped, struct err *err)
     uint8_t *square = malloc(size);
     if (!square)
         return err_no_memory(err, "a picture", size);
-    enum status status = image_room_open(err);
+    enum status status = decoder_room_open(args->no_sandbox, err);
     if (status == OK) {
         status = picture_square_file(square, args->files.items[0].text, &how, &way, err);
         if (status == OK)

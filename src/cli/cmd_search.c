@@ -3,6 +3,7 @@
  * fovea search: find photographs by phrases, by example pictures, or by both.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/filter_args.h"
 #include "cli/find_args.h"
 #include "cli/library_args.h"
@@ -20,7 +21,7 @@ struct search_args {
     const char *library, *model, *arch;
     struct operands phrases, images, unwanted, less;
     int image_size, precision;
-    bool offline, yes;
+    bool no_sandbox, offline, yes;
     struct find_args find;
     struct filter_args filter;
 };
@@ -51,6 +52,7 @@ static const struct option options[] = {
      .help = "a phrase to stay away from: subtracted from the query, by its weight"},
     OPTION_FIND(struct search_args),
     OPTION_FILTERS(struct search_args),
+    OPTION_NO_SANDBOX(struct search_args),
     OPTION_END,
 };
 
@@ -155,6 +157,14 @@ struct work {
     double elapsed_ms; /* of encoding and finding, not of opening */
 };
 
+static bool needs_vectors(const struct work *work)
+{
+    struct find_request request = {.unwanted_count = work->query.count - work->query.wanted};
+    struct err ignored; /* the options were checked */
+    return find_args_apply(&work->args->find, 0, &request, &ignored) != OK ||
+           find_needs_vectors(&request);
+}
+
 static enum status open_work(struct work *work, struct err *err)
 {
     const struct search_args *args = work->args;
@@ -183,8 +193,9 @@ static enum status open_work(struct work *work, struct err *err)
     if (status == OK)
         status = session_open(&work->session, work->model, &how, err);
     if (status == OK)
-        status = snapshot_open(&work->snapshot, work->store, work->model_id, SNAPSHOT_BYTES_NEVER,
-                               NULL, err);
+        status =
+            snapshot_open(&work->snapshot, work->store, work->model_id,
+                          needs_vectors(work) ? SNAPSHOT_BYTES_NEVER : SNAPSHOT_ROWS, NULL, err);
     return status;
 }
 
@@ -273,7 +284,7 @@ static enum status run(const void *arguments, struct err *err)
     struct work work = {.args = args};
     /* Loading libvips' modules takes longer than a search: only where there is a picture. */
     bool decodes = args->images.count > 0 || args->find.sheet;
-    enum status status = decodes ? image_room_open(err) : OK;
+    enum status status = decodes ? decoder_room_open(args->no_sandbox, err) : OK;
     if (status != OK)
         return status;
     status = open_work(&work, err);

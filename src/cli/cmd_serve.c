@@ -3,6 +3,7 @@
  * fovea serve: the API and the page, until Ctrl-C.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/library_args.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -30,7 +31,7 @@ struct serve_args {
     const char *library, *model, *arch, *listen, *token_file, *thumbnails;
     struct operands origins;
     int image_size, precision, threads, connections;
-    bool offline, yes, open, quiet;
+    bool no_sandbox, offline, yes, open, quiet;
 };
 
 static const struct option options[] = {
@@ -83,6 +84,7 @@ static const struct option options[] = {
     OPTION_OFFLINE(struct serve_args),
     OPTION_YES(struct serve_args),
     OPTION_THREADS(struct serve_args),
+    OPTION_NO_SANDBOX(struct serve_args),
     OPTION_END,
 };
 
@@ -219,7 +221,7 @@ static enum status run(const void *arguments, struct err *err)
     if (status == OK && args->origins.count > 0)
         status = operands_texts(&args->origins, &work.origins, err);
     if (status == OK)
-        status = image_room_open(err);
+        status = decoder_room_open(args->no_sandbox, err);
     bool images = status == OK;
     if (status == OK)
         status = open_model(&work, args, err);

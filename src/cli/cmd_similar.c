@@ -4,6 +4,7 @@
  * as one, has its vector there, and no model is needed; any other file is shown to the model first.
  */
 #include "cli/commands.h"
+#include "cli/decoder_args.h"
 #include "cli/filter_args.h"
 #include "cli/find_args.h"
 #include "cli/library_args.h"
@@ -28,17 +29,23 @@ struct similar_args {
     const char *library, *model, *arch;
     struct operands photo;
     int image_size, precision;
-    bool offline, yes;
+    bool no_sandbox, offline, yes;
     struct find_args find;
     struct filter_args filter;
 };
 
 static const struct option options[] = {
-    OPTION_LIBRARY(struct similar_args),   OPTION_LIBRARY_MODEL(struct similar_args),
-    OPTION_ARCH(struct similar_args),      OPTION_IMAGE_SIZE(struct similar_args),
-    OPTION_PRECISION(struct similar_args), OPTION_OFFLINE(struct similar_args),
-    OPTION_YES(struct similar_args),       OPTION_FIND(struct similar_args),
-    OPTION_FILTERS(struct similar_args),   OPTION_END,
+    OPTION_LIBRARY(struct similar_args),
+    OPTION_LIBRARY_MODEL(struct similar_args),
+    OPTION_ARCH(struct similar_args),
+    OPTION_IMAGE_SIZE(struct similar_args),
+    OPTION_PRECISION(struct similar_args),
+    OPTION_OFFLINE(struct similar_args),
+    OPTION_YES(struct similar_args),
+    OPTION_FIND(struct similar_args),
+    OPTION_FILTERS(struct similar_args),
+    OPTION_NO_SANDBOX(struct similar_args),
+    OPTION_END,
 };
 
 static const struct example examples[] = {
@@ -119,13 +126,37 @@ static enum status find_photo(struct work *work, struct err *err)
 
 static enum status open_snapshot(struct work *work, int64_t model_id, struct err *err)
 {
-    enum status status =
-        snapshot_open(&work->snapshot, work->store, model_id, SNAPSHOT_BYTES_NEVER, NULL, err);
+    struct find_request request = {0};
+    enum status status = find_args_apply(&work->args->find, 0, &request, err);
+    if (status == OK)
+        status = snapshot_open(&work->snapshot, work->store, model_id,
+                               find_needs_vectors(&request) ? SNAPSHOT_BYTES_NEVER : SNAPSHOT_ROWS,
+                               NULL, err);
     if (status != OK)
         return status;
     size_t size = (size_t)work->snapshot->matrix->dim * sizeof *work->query;
     work->query = malloc(size ? size : 1);
     return work->query ? OK : err_no_memory(err, "the query", size);
+}
+
+static enum status take_vector(struct work *work, size_t row, struct err *err)
+{
+    const struct store_matrix *matrix = work->snapshot->matrix;
+    const size_t dim = (size_t)matrix->dim;
+    bool has = true;
+    uint16_t *vector = malloc(dim * sizeof *vector);
+    if (!vector)
+        return err_no_memory(err, "a vector", dim * sizeof *vector);
+    enum status status = OK;
+    if (matrix->vectors)
+        memcpy(vector, matrix->vectors + row * dim, dim * sizeof *vector);
+    else
+        status = store_vectors_load(work->store, work->stored.id, &matrix->photo_ids[row], 1,
+                                    vector, &has, err);
+    if (status == OK)
+        work->snapshot->kernels->f16_to_f32(work->query, vector, dim);
+    free(vector);
+    return status;
 }
 
 /* Leaves `snapshot` NULL if the library has no vector of it. */
@@ -135,11 +166,11 @@ static enum status take_stored(struct work *work, struct err *err)
     if (status != OK)
         return status;
     const struct store_matrix *matrix = work->snapshot->matrix;
-    size_t row = snapshot_row_of(work->snapshot, work->photo_id), dim = (size_t)matrix->dim;
+    size_t row = snapshot_row_of(work->snapshot, work->photo_id);
     if (row != SNAPSHOT_NO_ROW) {
-        work->snapshot->kernels->f16_to_f32(work->query, matrix->vectors + row * dim, dim);
+        status = take_vector(work, row, err);
         const struct query_part part = {work->query, 1};
-        return query_combine(&part, 1, matrix->dim, work->query, err);
+        return status == OK ? query_combine(&part, 1, matrix->dim, work->query, err) : status;
     }
     snapshot_unref(work->snapshot);
     free(work->query);
@@ -164,7 +195,7 @@ static enum status open_room(struct work *work, struct err *err)
 {
     if (work->decodes)
         return OK;
-    enum status status = image_room_open(err);
+    enum status status = decoder_room_open(work->args->no_sandbox, err);
     work->decodes = status == OK;
     return status;
 }

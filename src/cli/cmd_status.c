@@ -41,6 +41,8 @@ struct contents {
     size_t failure_count;
     struct store_place *places; /* folders and mount points */
     size_t place_count;
+    struct store_indexer *indexers; /* who indexes a shared library just now */
+    size_t indexer_count;
 };
 
 static enum status read_contents(struct store *store, struct contents *c, struct err *err)
@@ -52,12 +54,26 @@ static enum status read_contents(struct store *store, struct contents *c, struct
         status = store_failures(store, &c->failures, &c->failure_count, err);
     if (status == OK)
         status = store_places(store, &c->places, &c->place_count, err);
+    if (status == OK)
+        status = store_indexers(store, &c->indexers, &c->indexer_count, err);
     return status;
+}
+
+static json_t *indexer_json(const struct store_indexer *x)
+{
+    return json_pack("{s:o, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "host",
+                     output_json_string(x->host), "pid", (json_int_t)x->pid, "since_s", x->since_s,
+                     "silent_s", x->silent_s, "in_hand", (json_int_t)x->in_hand, "found",
+                     (json_int_t)x->so_far.found, "todo", (json_int_t)x->so_far.todo, "done",
+                     (json_int_t)x->so_far.done, "failed", (json_int_t)x->so_far.failed);
 }
 
 static enum status print_json(const struct contents *c, struct err *err)
 {
     json_t *models = json_array(), *failures = json_array(), *folders = json_array();
+    json_t *indexers = json_array();
+    for (size_t i = 0; i < c->indexer_count; i++)
+        json_array_append_new(indexers, indexer_json(&c->indexers[i]));
     for (size_t i = 0; i < c->model_count; i++) {
         const struct store_model *model = &c->models[i];
         json_array_append_new(
@@ -73,12 +89,12 @@ static enum status print_json(const struct contents *c, struct err *err)
                                                   output_json_string(c->failures[i].path), "reason",
                                                   output_json_string(c->failures[i].reason)));
     const struct store_summary *s = &c->summary;
-    return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "photos",
+    return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "photos",
                                  (json_int_t)s->photos, "files", (json_int_t)s->files, "classified",
                                  (json_int_t)s->labelled, "photo_bytes", (json_int_t)s->file_bytes,
                                  "library_bytes", (json_int_t)s->library_bytes, "schema",
                                  s->schema_version, "models", models, "folders", folders,
-                                 "failures", failures),
+                                 "failures", failures, "indexers", indexers),
                        err);
 }
 
@@ -86,7 +102,9 @@ static void print_errors(const struct contents *c)
 {
     for (size_t i = 0; i < c->failure_count; i++) {
         output_name(c->failures[i].path);
-        output_format(": %s\n", c->failures[i].reason);
+        output_text(": ");
+        output_name(c->failures[i].reason);
+        output_text("\n");
     }
     if (c->failure_count == 0)
         output_text("every file could be read\n");
@@ -137,6 +155,17 @@ static void print_folders(const struct contents *c)
     }
 }
 
+static void print_indexers(const struct contents *c)
+{
+    for (size_t i = 0; i < c->indexer_count; i++) {
+        const struct store_indexer *x = &c->indexers[i];
+        output_format("indexing: process %lld on ", (long long)x->pid);
+        output_name(x->host);
+        output_format(", for %.0f s: %lld of its %lld files done here, %lld in hand\n", x->since_s,
+                      (long long)x->so_far.done, (long long)x->so_far.todo, (long long)x->in_hand);
+    }
+}
+
 static void print_summary(const struct contents *c)
 {
     const struct store_summary *s = &c->summary;
@@ -154,6 +183,7 @@ static void print_summary(const struct contents *c)
         output_text("\n");
     }
     print_folders(c);
+    print_indexers(c);
     output_text("library: ");
     print_size(s->library_bytes);
     output_format(", schema %d\n", s->schema_version);
@@ -179,6 +209,7 @@ static enum status run(const void *arguments, struct err *err)
     free(contents.models);
     free(contents.failures);
     free(contents.places);
+    free(contents.indexers);
     store_close(store);
     return status;
 }
@@ -186,9 +217,10 @@ static enum status run(const void *arguments, struct err *err)
 const struct command command_status = {
     .name = "status",
     .summary = "show what the library holds",
-    .about = "Counts the photographs, the files they were seen at, how many of them each model has "
-             "vectors of and which model answers, and the files that could not be used; lists the "
-             "folders that `fovea index` looks at.",
+    .about =
+        "Counts the photographs, the files they were seen at, how many of them each model has "
+        "vectors of and which model answers, and the files that could not be used; lists the "
+        "folders that `fovea index` looks at, and who indexes a library in PostgreSQL just now.",
     .options = options,
     .examples = examples,
     .args_size = sizeof(struct status_args),

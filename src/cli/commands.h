@@ -22,6 +22,7 @@
     X(forget)                                                                                      \
     X(info)                                                                                        \
     X(backup)                                                                                      \
+    X(store)                                                                                       \
     X(export)                                                                                      \
     X(import)                                                                                      \
     X(doctor)                                                                                      \

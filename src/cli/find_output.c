@@ -67,6 +67,9 @@ static void print_lines(const struct find_shown *s)
             output_format("---- below the floor of %.4f ----\n", (double)answer->floor);
         print_hit(s, &answer->hits[i]);
     }
+    if (answer->excluded)
+        output_format("(%zu photograph%s left out: unwanted)\n", answer->excluded,
+                      answer->excluded == 1 ? "" : "s");
 }
 
 /* Bare paths are for other programs: what is no match is not handed to them, unless asked for. */

@@ -4,8 +4,11 @@
  * program that prints an error or decides how the process ends.
  */
 #include "cli/commands.h"
+#include "cli/manual.h"
 #include "cli/output.h"
 #include "cli/report.h"
+
+#include "image/decoder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,6 +153,8 @@ static enum status dispatch(int argc, char **argv, struct err *err)
     }
     argc -= help;
     argv += help;
+    if (help && argc == 2 && strcmp(argv[0], "--write-manuals") == 0)
+        return manuals_write(commands, argv[1], err);
     const struct command *command;
     int used;
     enum status status = find_command(argc, argv, &command, &used, err);
@@ -170,6 +175,8 @@ static enum status dispatch(int argc, char **argv, struct err *err)
 int main(int argc, char **argv)
 {
     hold_standard_files();
+    if (argc == 2 && strcmp(argv[1], DECODER_CHILD_ARGUMENT) == 0)
+        return decoder_child_main(image_read_here);
     signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE, and output.c deals with it */
     struct err err = {0};
     enum status status = dispatch(argc > 0 ? argc - 1 : 0, argv + (argc > 0), &err);

@@ -142,7 +142,6 @@ static bool all_ints(const struct pickle *p, const struct pickle_value *tuple)
 static enum status rebuild_tensor(struct machine *m, const struct pickle_value *args)
 {
     const struct pickle *p = m->out;
-    const uint32_t *items = p->items + args->tuple.first;
     const struct pickle_value *offset = item_of(p, args, 1, PICKLE_INT);
     const struct pickle_value *size = item_of(p, args, 2, PICKLE_TUPLE);
     const struct pickle_value *stride = item_of(p, args, 3, PICKLE_TUPLE);
@@ -150,6 +149,7 @@ static enum status rebuild_tensor(struct machine *m, const struct pickle_value *
         !stride || size->tuple.count != stride->tuple.count || !all_ints(p, size) ||
         !all_ints(p, stride))
         return machine_damaged(m, "a tensor is not described as one");
+    const uint32_t *items = p->items + args->tuple.first;
     return machine_push_new(m, (struct pickle_value){.kind = PICKLE_TENSOR,
                                                      .tensor = {.storage = items[0],
                                                                 .size = items[2],

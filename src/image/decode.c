@@ -17,6 +17,7 @@
  */
 #include "image/decode.h"
 #include "image/colour.h"
+#include "image/decoder_wire.h"
 #include "image/reduce.h"
 
 #include <limits.h>
@@ -109,6 +110,46 @@ bool decode_supports(enum image_format format)
     return loaders[format].load && vips_type_find("VipsOperation", loaders[format].nickname);
 }
 
+/* In a decoding child: where the parent reads the pixels. One picture at a time. */
+static uint8_t *given_memory;
+static size_t given_bytes;
+
+void decode_put_pixels_at(void *memory, size_t bytes)
+{
+    given_memory = memory;
+    given_bytes = bytes;
+}
+
+static bool take_memory(struct image *out, size_t pixels, bool alpha)
+{
+    if (given_memory) {
+        size_t at = decoder_alpha_at(pixels);
+        if (at > given_bytes || (alpha && pixels > given_bytes - at))
+            return false;
+        out->pixels = given_memory;
+        out->alpha = alpha ? given_memory + at : NULL;
+        return true;
+    }
+    out->pixels = malloc(pixels * 3);
+    out->alpha = alpha ? malloc(pixels) : NULL;
+    return out->pixels && (!alpha || out->alpha);
+}
+
+void decode_drop_alpha(struct image *image)
+{
+    if (!given_memory)
+        free(image->alpha);
+    image->alpha = NULL;
+}
+
+void decode_drop_pixels(struct image *image)
+{
+    decode_drop_alpha(image);
+    if (!given_memory)
+        free(image->pixels);
+    image->pixels = NULL;
+}
+
 enum status decode_allocate(struct image *out, int64_t width, int64_t height, bool alpha,
                             struct err *err)
 {
@@ -120,9 +161,7 @@ enum status decode_allocate(struct image *out, int64_t width, int64_t height, bo
     out->height = out->full_height = (int)height;
     out->across = (struct image_span){0, (double)width};
     out->down = (struct image_span){0, (double)height};
-    out->pixels = malloc(pixels * 3);
-    out->alpha = alpha ? malloc(pixels) : NULL;
-    if (!out->pixels || (alpha && !out->alpha)) {
+    if (!take_memory(out, pixels, alpha)) {
         image_free(out);
         return err_no_memory(err, "the decoded picture", pixels * (alpha ? 4 : 3));
     }
@@ -135,8 +174,7 @@ void decode_drop_opaque_alpha(struct image *image)
     for (size_t i = 0; image->alpha && i < pixels; i++)
         if (image->alpha[i] != 255)
             return;
-    free(image->alpha);
-    image->alpha = NULL;
+    decode_drop_alpha(image);
 }
 
 /* Pixel (x, y) as stored lies at base + x * dx + y * dy of the upright picture. */

@@ -29,9 +29,19 @@ struct decode_source {
 MUST_USE enum status decode_with_vips(struct image *out, const struct decode_source *,
                                       const struct image_options *, struct err *err);
 
+/* As image_decode(), in this process. */
+MUST_USE enum status image_decode_here(struct image *out, const void *content, size_t size,
+                                       const struct image_options *, struct err *err);
+
 /* Allocates pixels (and alpha, when wanted) for width and height; the picture is whole. */
 MUST_USE enum status decode_allocate(struct image *out, int64_t width, int64_t height, bool alpha,
                                      struct err *err);
+/* What the above gave. */
+void decode_drop_pixels(struct image *);
+void decode_drop_alpha(struct image *);
+/* From now on pixels lie there, alpha behind them (decoder_wire.h), and the memory of the last
+ * picture is that of the next: for a process that decodes one at a time and hands them on. */
+void decode_put_pixels_at(void *memory, size_t bytes);
 /* Frees an alpha that is opaque everywhere. */
 void decode_drop_opaque_alpha(struct image *);
 

@@ -7,10 +7,13 @@
 #include "image/image.h"
 #include "image/bmp.h"
 #include "image/decode.h"
+#include "image/decoder.h"
+#include "image/decoder_pool.h"
 #include "image/format.h"
 #include "image/raw.h"
 
 #include "base/file.h"
+#include "meta/read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +27,7 @@ enum status image_room_open(struct err *err)
 
 void image_room_close(void)
 {
+    decoder_close();
     decode_close();
 }
 
@@ -70,10 +74,8 @@ static enum status decode_format(struct image *out, enum image_format format,
     const struct decode_source source = {format, content, size, 0, hints.colour};
     if (status == OK)
         status = decode_with_vips(out, &source, options, err);
-    if (header.indexed || header.no_alpha) {
-        free(out->alpha);
-        out->alpha = NULL;
-    }
+    if (header.indexed || header.no_alpha)
+        decode_drop_alpha(out);
     out->indexed = header.indexed;
     if (header.indexed)
         memcpy(out->zero, header.zero, sizeof out->zero);
@@ -81,8 +83,8 @@ static enum status decode_format(struct image *out, enum image_format format,
     return status;
 }
 
-enum status image_decode(struct image *out, const void *content, size_t size,
-                         const struct image_options *given, struct err *err)
+enum status image_decode_here(struct image *out, const void *content, size_t size,
+                              const struct image_options *given, struct err *err)
 {
     *out = (struct image){0};
     struct image_options options = given ? *given : (struct image_options){0};
@@ -104,6 +106,34 @@ enum status image_decode(struct image *out, const void *content, size_t size,
     return OK;
 }
 
+enum status image_read_here(struct image *out, struct photo_meta *meta, const void *content,
+                            size_t size, const struct image_options *options, struct err *err)
+{
+    if (meta)
+        meta_read(meta, NULL, content, size);
+    return image_decode_here(out, content, size, options, err);
+}
+
+enum status image_read(struct image *out, struct photo_meta *meta, const void *content, size_t size,
+                       const struct image_options *options, struct err *err)
+{
+    return decoder_elsewhere() ? decoder_read(out, meta, content, size, options, err)
+                               : image_read_here(out, meta, content, size, options, err);
+}
+
+enum status image_decode(struct image *out, const void *content, size_t size,
+                         const struct image_options *options, struct err *err)
+{
+    return image_read(out, NULL, content, size, options, err);
+}
+
+enum status image_read_sidecar(struct photo_meta *out, const void *bytes, size_t size,
+                               struct err *err)
+{
+    return decoder_elsewhere() ? decoder_read_sidecar(out, bytes, size, err)
+                               : meta_read_sidecar(out, bytes, size, err);
+}
+
 enum status image_decode_file(struct image *out, const char *path,
                               const struct image_options *options, struct err *err)
 {
@@ -121,8 +151,10 @@ void image_free(struct image *image)
 {
     if (!image)
         return;
-    free(image->pixels);
-    free(image->alpha);
+    if (image->lender)
+        decoder_give_back(image->lender);
+    else
+        decode_drop_pixels(image);
     *image = (struct image){0};
 }
 

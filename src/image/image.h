@@ -18,6 +18,7 @@
 #define FOVEA_IMAGE_IMAGE_H
 
 #include "base/status.h"
+#include "meta/photo_meta.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,8 @@ struct image {
     uint8_t *alpha;  /* [height, width], or NULL where every pixel is opaque; image_free() */
     bool indexed;    /* was a palette or two-level picture */
     uint8_t zero[3]; /* colour of sample value 0: black; white for CMYK; a palette's first entry */
+
+    struct decoder *lender; /* whose memory the pixels are, if another process decoded them */
 };
 
 struct image_options {
@@ -58,9 +61,9 @@ struct image_options {
 #define IMAGE_MAX_FILE_BYTES ((size_t)2 << 30) /* of image_decode_file() */
 
 /* Once per process (libvips cannot be started again), before any thread decodes. Decodes run on the
- * calling thread alone (the caller brings the parallelism; libheif's decoders alone have threads of
- * their own); libvips' operation cache is off, and of its loaders only those named in spec §2 can
- * run. */
+ * calling thread alone, or in a child that it waits for (decoder.h; the caller brings the
+ * parallelism; libheif's decoders alone have threads of their own); libvips' operation cache is
+ * off, and of its loaders only those named in spec §2 can run. */
 MUST_USE enum status image_room_open(struct err *err);
 void image_room_close(void);
 
@@ -69,6 +72,17 @@ void image_room_close(void);
  * does not name the file: callers do with err_prefix(). */
 MUST_USE enum status image_decode(struct image *out, const void *content, size_t size,
                                   const struct image_options *, struct err *err);
+/* The same, and what the content says about the photograph (meta/read.h): also where the pixels
+ * cannot be decoded. meta may be NULL. */
+MUST_USE enum status image_read(struct image *out, struct photo_meta *meta, const void *content,
+                                size_t size, const struct image_options *, struct err *err);
+/* The same in this very process, whatever decoder.h says: for that process. */
+MUST_USE enum status image_read_here(struct image *out, struct photo_meta *meta,
+                                     const void *content, size_t size, const struct image_options *,
+                                     struct err *err);
+/* meta_read_sidecar(), where pictures are decoded. */
+MUST_USE enum status image_read_sidecar(struct photo_meta *out, const void *bytes, size_t size,
+                                        struct err *err);
 /* file_read() and image_decode(); the text names the file. */
 MUST_USE enum status image_decode_file(struct image *out, const char *path,
                                        const struct image_options *, struct err *err);

@@ -104,6 +104,22 @@ static enum status no_such_category(const struct store_labels *labels, const cha
     return status;
 }
 
+/* Of SET:NAME neither is there: says which sets there are. */
+static enum status no_such_set(const struct snapshot *snapshot, const char *text, struct err *err)
+{
+    struct str names = str_new(ERR_TEXT_MAX);
+    for (size_t i = 0; snapshot_set_name(snapshot, i) && str_ok(&names); i++)
+        str_format(&names, "%s%s", i ? ", " : "", snapshot_set_name(snapshot, i));
+    enum status status =
+        snapshot_set_name(snapshot, 0)
+            ? err_set(err, ERR_NOT_FOUND,
+                      "\"%.200s\" is neither a category nor SET:CATEGORY; the sets are: %s", text,
+                      str_text(&names))
+            : no_such_category(snapshot->labels, text, err);
+    str_free(&names);
+    return status;
+}
+
 static bool find_category(struct matcher *m, const char *name)
 {
     char *folded = fold_text(name, strlen(name));
@@ -138,6 +154,7 @@ static enum status choose_category(struct matcher *m, const struct snapshot *sna
                 return OK;
             return no_such_category(labels, colon + 1, err);
         }
+        return no_such_set(snapshot, text, err);
     }
     return no_such_category(m->labels, text, err);
 }

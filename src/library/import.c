@@ -536,31 +536,14 @@ static enum status read_saved_set(struct import *in, json_t *line, struct err *e
 static enum status read_place(struct import *in, json_t *line, struct err *err)
 {
     const char *path = NULL, *kind = json_string_value(json_object_get(line, "kind"));
-    struct store_place *places = NULL, *all = NULL;
-    size_t count = 0;
     enum status status = value_text(&in->batch, line, "place", PATH_BYTES, &path, err);
     if (status == OK && (!kind || (strcmp(kind, "root") != 0 && strcmp(kind, "mount") != 0)))
         status = err_set(err, ERR_FORMAT, "\"kind\" is to be \"root\" or \"mount\"");
-    if (status == OK)
-        status = store_places(in->store, &places, &count, err);
     if (status != OK)
         return status;
-    const int wanted = strcmp(kind, "root") == 0 ? STORE_ROOT : STORE_MOUNT;
-    bool known = false;
-    for (size_t i = 0; i < count; i++)
-        known = known || (places[i].kind == wanted && strcmp(places[i].path, path) == 0);
-    all = known ? NULL : calloc(count + 1, sizeof *all);
-    if (!known && !all)
-        status = err_no_memory(err, "the places", (count + 1) * sizeof *all);
-    if (all) {
-        if (count > 0)
-            memcpy(all, places, count * sizeof *all);
-        all[count] = (struct store_place){(char *)path, wanted};
-        status = store_places_replace(in->store, all, count + 1, err);
-    }
-    free(all);
-    free(places);
-    return status;
+    const struct store_place place = {.path = (char *)path,
+                                      .kind = strcmp(kind, "root") == 0 ? STORE_ROOT : STORE_MOUNT};
+    return store_places_change(in->store, NULL, 0, &place, 1, err);
 }
 
 static enum status put_set(struct import *in, struct imported_set *s, struct err *err)
@@ -657,7 +640,7 @@ static enum status read_lines(struct import *in, const char *text, size_t size, 
     in->lines = json_array();
     enum status status = lasting && in->lines ? OK : err_no_memory(err, "the import", 0);
     size_t number = 0;
-    for (const char *p = text, *end = text + size; status == OK && p < end;) {
+    for (const char *p = text, *end = size ? text + size : text; status == OK && p < end;) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         size_t length = (size_t)((stop ? stop : end) - p);
         json_error_t why;

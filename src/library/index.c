@@ -5,7 +5,7 @@
  *              unchanged and end here
  *   2. work    the pipeline reads, decodes and embeds the rest; results are recorded in
  *              transactions of a few photographs as they come, so that a run that is killed loses
- *              only what was in flight
+ *              only what was in flight. Others who index the library have their share (share.h)
  *   3. forget  paths that are gone, and photos that no path names, unless the run was cut short: a
  *              moved file has been recognised under its new path by then and keeps its photo and
  *              vectors
@@ -24,6 +24,7 @@
 #include "library/picture.h"
 #include "library/pipeline.h"
 #include "library/plan.h"
+#include "library/share.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ struct run {
     int64_t model_id;
     int64_t active_id; /* of the model that answers; 0: none yet */
     struct plan plan;
+    struct share share; /* which of the plan's files are this run's, and not another indexer's */
     size_t done_count;
     pthread_mutex_t store_lock; /* shared with the pipeline's workers */
 
@@ -65,7 +67,7 @@ static void tell(const struct run *run, enum index_event_kind kind, const char *
         .known = known,
         .found = run->plan.walk.file_count,
         .todo = run->plan.todo_count,
-        .done = run->done_count,
+        .done = run->done_count + atomic_load(&run->share.elsewhere),
     };
     run->options->on_event(run->options->context, &event);
 }
@@ -123,6 +125,16 @@ static void check_unchanged(struct run *run, struct done *done)
     run->saw_changes = true;
 }
 
+/* To those who ask how far the indexers of this library are. */
+static void show_progress(struct run *run)
+{
+    const struct store_progress progress = {.found = (int64_t)run->plan.walk.file_count,
+                                            .todo = (int64_t)run->plan.todo_count,
+                                            .done = (int64_t)run->done_count,
+                                            .failed = (int64_t)run->report->failed};
+    store_claims_progress(run->store, &progress);
+}
+
 /* Records the group in one transaction; frees its members in any case. */
 static enum status record_group(struct run *run)
 {
@@ -143,6 +155,7 @@ static enum status record_group(struct run *run)
         free(run->group[i]);
     }
     run->group_count = 0;
+    show_progress(run);
     return status;
 }
 
@@ -263,11 +276,9 @@ static enum status drain(struct run *run, struct pipeline *pipeline)
     return status;
 }
 
-static enum status work(struct run *run)
+/* Does what is left of a round of the share. */
+static enum status work_round(struct run *run)
 {
-    if (run->plan.todo_count == 0)
-        return OK;
-    settle(run);
     const struct index_options *options = run->options;
     int workers = options->threads > 0 ? options->threads : cpu_cores();
     if ((size_t)workers > run->plan.todo_count)
@@ -287,9 +298,9 @@ static enum status work(struct run *run)
         .store_lock = &run->store_lock,
         .model_id = run->model_id,
     };
+    const struct pipeline_source source = share_source(&run->share);
     struct pipeline *pipeline = NULL;
-    enum status status =
-        pipeline_open(&pipeline, &how, run->plan.todo, run->plan.todo_count, run->err);
+    enum status status = pipeline_open(&pipeline, &how, &source, run->err);
     if (status != OK)
         return status;
     status = drain(run, pipeline);
@@ -299,6 +310,30 @@ static enum status work(struct run *run)
         status = err_set(run->err, ended, "%s", pipeline_err.text);
     if (status == OK)
         status = record_copies(run);
+    return status;
+}
+
+static void tell_waiting(void *context)
+{
+    tell(context, INDEX_ELSEWHERE, NULL, NULL, false);
+}
+
+static enum status work(struct run *run)
+{
+    if (run->plan.todo_count == 0)
+        return OK;
+    settle(run);
+    bool more = true;
+    enum status status = share_open(&run->share, run->store, &run->store_lock, run->model_id,
+                                    run->plan.todo, run->plan.todo_count, run->err);
+    while (status == OK && more) {
+        status = work_round(run);
+        if (status == OK)
+            status =
+                share_wait(&run->share, run->options->cancel, tell_waiting, run, &more, run->err);
+    }
+    run->report->elsewhere = atomic_load(&run->share.elsewhere);
+    share_close(&run->share);
     return status;
 }
 
@@ -403,7 +438,7 @@ enum status index_run(struct store *store, const struct model *model,
     struct run run = {
         .store = store, .model = model, .options = options, .report = report, .err = err};
     pthread_mutex_init(&run.store_lock, NULL);
-    enum status status = store_index_lock(store, err);
+    enum status status = store_index_join(store, err);
     if (status == OK) {
         status = run_steps(&run);
         store_index_unlock(store);

@@ -20,9 +20,10 @@
 struct thumbs;
 
 enum index_event_kind {
-    INDEX_BEGIN,  /* the walk is over: found, todo are known */
-    INDEX_PHOTO,  /* a photo was embedded, recognised by its content, or its metadata read again */
-    INDEX_FAILED, /* path and reason of a file or folder that could not be used */
+    INDEX_BEGIN, /* the walk is over: found, todo are known */
+    INDEX_PHOTO, /* a photo was embedded, recognised by its content, or its metadata read again */
+    INDEX_ELSEWHERE, /* `done` has grown by what others did; it waits for what they have in hand */
+    INDEX_FAILED,    /* path and reason of a file or folder that could not be used */
 };
 
 struct index_event {
@@ -69,6 +70,7 @@ struct index_report {
     size_t found;                    /* photographs below the roots */
     size_t unchanged, failed_before; /* not touched */
     size_t embedded, known, failed;  /* looked at in this run; known = recognised by content */
+    size_t elsewhere;                /* done meanwhile by others who index the same library */
     size_t metadata;                 /* whose metadata alone was read again */
     size_t forgotten;                /* paths that are gone, or left out by a rule now */
     size_t kept_missing;   /* paths that are gone but kept: keep_missing, or an empty place */
@@ -87,8 +89,9 @@ struct index_report {
 /* What an index run would refuse its roots for: to be asked before a library is made for them. */
 MUST_USE enum status index_check_roots(const struct index_options *, struct err *err);
 
-/* Takes the library's index lock for the run. When it fails in the middle (disk full, …), what was
- * committed stays, and the next run goes on from there; *report is filled in any case.
+/* Joins the library's indexers for the run (store_claims.h). When it fails in the middle (disk
+ * full, …), what was committed stays, and the next run goes on from there; *report is filled in any
+ * case.
  *
  * A run with a model that is not the library's active one builds its vectors beside the others and
  * can be interrupted and taken up as any run; when no photo lacks one, the model becomes active.

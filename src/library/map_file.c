@@ -117,3 +117,44 @@ void map_file_free(struct map_file *f)
     free(f->bytes);
     *f = (struct map_file){0};
 }
+
+/* Where the photographs' numbers lie, behind the head; -1: nowhere. */
+static int ids_at(uint32_t kind)
+{
+    switch (kind) {
+    case MAP_FILE_GRAPH:
+        return 0;
+    case MAP_FILE_MAP:
+        return MAP_FILE_RECIPE_BYTES;
+    case MAP_FILE_GROUPS:
+        return sizeof(uint64_t); /* the seed */
+    default:
+        return -1;
+    }
+}
+
+void map_file_renumber(void *bytes, size_t size_bytes, int64_t (*number)(void *context, int64_t id),
+                       void *context)
+{
+    struct head head;
+    uint64_t hash;
+    uint8_t *at = bytes;
+    if (size_bytes < sizeof head + sizeof hash)
+        return;
+    memcpy(&head, at, sizeof head);
+    int offset = ids_at(head.kind);
+    if (memcmp(head.magic, magic, sizeof magic) != 0 || head.version != VERSION || offset < 0 ||
+        head.count > MAP_ROWS_MAX ||
+        sizeof head + (size_t)offset + head.count * sizeof(int64_t) + sizeof hash > size_bytes)
+        return;
+    at += sizeof head + (size_t)offset;
+    for (size_t i = 0; i < head.count; i++, at += sizeof(int64_t)) {
+        int64_t id;
+        memcpy(&id, at, sizeof id);
+        id = number(context, id);
+        memcpy(at, &id, sizeof id);
+    }
+    size_t before = size_bytes - sizeof hash;
+    hash = XXH3_64bits(bytes, before);
+    memcpy((uint8_t *)bytes + before, &hash, sizeof hash);
+}

@@ -45,4 +45,12 @@ MUST_USE enum status map_file_read(struct map_file *out, bool *found, enum map_f
                                    int64_t model_id, const char *name, struct err *err);
 void map_file_free(struct map_file *); /* after map_file_read() */
 
+/* The same artifact for a library in which the photographs have other numbers: number() gives each
+ * its new one, 0 for none. Bytes that are no artifact of ours, or hold no numbers, stay. */
+void map_file_renumber(void *bytes, size_t size_bytes, int64_t (*number)(void *context, int64_t id),
+                       void *context);
+
+/* A map's recipe lies before its photographs' numbers. */
+#define MAP_FILE_RECIPE_BYTES 88
+
 #endif

@@ -36,6 +36,8 @@ struct recipe {
     double centre[DIM_MOST], scale;
     double explained[DIM_MOST];
 };
+_Static_assert(sizeof(struct recipe) == MAP_FILE_RECIPE_BYTES,
+               "map_file_renumber() passes it over");
 
 /* A map while it is worked on, by the snapshot's rows. */
 struct work {
@@ -66,6 +68,12 @@ static struct umap_options umap_options(const struct photo_map_options *o)
 /* --- kept
  * ----------------------------------------------------------------------------------------- */
 
+/* Numbers that can be multiplied and squared on the way into the ball. */
+static bool is_place(double value)
+{
+    return fabs(value) <= 1e30; /* and is a number */
+}
+
 static bool is_sound(const struct map_file *f, const struct photo_map_options *o)
 {
     const struct recipe *r = f->parts[0].data;
@@ -76,11 +84,11 @@ static bool is_sound(const struct map_file *f, const struct photo_map_options *o
     if (o->method == MAP_UMAP &&
         (r->neighbours != (uint32_t)o->neighbours || r->min_dist != o->min_dist))
         return false;
-    bool sound = isfinite(r->scale) && r->scale >= 0;
+    bool sound = r->scale >= 0 && r->scale <= 1e100;
     for (int d = 0; d < DIM_MOST; d++)
-        sound = sound && isfinite(r->centre[d]) && isfinite(r->explained[d]);
+        sound = sound && is_place(r->centre[d]) && isfinite(r->explained[d]);
     for (size_t i = 0; sound && i < f->count * f->width; i++)
-        sound = isfinite(raw[i]);
+        sound = is_place(raw[i]);
     for (size_t i = 0; sound && i < f->count; i++)
         sound = placed[i] <= PLACED;
     return sound;

@@ -67,7 +67,7 @@ enum status picture_square(uint8_t *out, struct picture_facts *facts, const void
     const struct image_options wanted = decode_options(how, &options, out != NULL);
     struct image image;
     *facts = (struct picture_facts){0};
-    enum status status = image_decode(&image, content, size, &wanted, err);
+    enum status status = image_read(&image, options.meta, content, size, &wanted, err);
     if (status != OK)
         return status;
     note_facts(facts, &image);

@@ -30,6 +30,7 @@ struct picture_options {
     struct thumbs *thumbs;
     const struct photo_hash *hash; /* of the content, as their key */
     bool large_thumbs;             /* the large ones, too, not only the small ones */
+    struct photo_meta *meta; /* what the content says of itself is put there; NULL: not read */
 };
 
 /* What is known of the photograph, whatever became of the pixels. */

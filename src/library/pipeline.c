@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Scheduling under one mutex. The state is small: which file is next, how many are being decoded,
+ * Scheduling under one mutex. The state is small: the files in hand, how many are being decoded,
  * and two stacks of slots, empty and filled. See pipeline.h for the idea.
  *
  * A worker chooses, in this order:
  *   1. a forward pass, if a whole batch is filled, or if nothing more will be filled (the tail);
- *   2. decoding the next file, if there is one and an empty slot for it;
- *   3. waiting for a change, if others are still decoding; else it is finished.
+ *   2. decoding the next file in hand, if there is one and an empty slot for it;
+ *   3. taking further files from the source, if the hand is empty and nobody is at that;
+ *   4. waiting for a change, if others are still decoding; else it is finished.
  *
  * Metadata. Of a photograph that is new everything is read. One that the library knows (a copy, a
  * moved file) brings only its sidecar, which belongs to the path, unless the library lacks its
@@ -45,12 +46,14 @@ struct pipeline {
     struct kernels kernels;
     size_t picture_bytes; /* S * S * 3 */
     int dim;
-    const struct found_file *const *todo;
-    size_t todo_count;
+    struct pipeline_source source;
+    size_t hand_size; /* files taken at a time */
 
     pthread_mutex_t lock; /* guards what follows, to the blank line */
     pthread_cond_t changed;
-    size_t next;                   /* todo[next ..) have not been handed out */
+    const struct found_file *hand[PIPELINE_HAND_MAX];
+    size_t next, hand_count;       /* hand[next .. hand_count) have not been handed out */
+    bool taking, exhausted;        /* a worker asks the source; it has no more */
     int decoding;                  /* files being decoded now */
     struct slot **empty, **filled; /* stacks: [slot_count] */
     size_t empty_count, filled_count;
@@ -93,7 +96,7 @@ int pipeline_default_batch(const struct model_info *info, int workers, size_t pi
 
 static bool all_handed_out(const struct pipeline *p)
 {
-    return p->next == p->todo_count || p->cancelled || p->stop;
+    return (p->next == p->hand_count && p->exhausted) || p->cancelled || p->stop;
 }
 
 /* How many pictures a forward pass should take now; 0: none yet. */
@@ -225,7 +228,8 @@ static enum status look_at(const struct pipeline *p, struct findings *f,
                                             .want_phash = true,
                                             .thumbs = p->options.thumbs,
                                             .hash = &f->done.hash,
-                                            .large_thumbs = p->options.large_thumbs};
+                                            .large_thumbs = p->options.large_thumbs,
+                                            .meta = &f->meta};
     struct picture_facts facts;
     enum status status =
         picture_square(square, &facts, content->data, content->size, how, &options, err);
@@ -234,7 +238,6 @@ static enum status look_at(const struct pipeline *p, struct findings *f,
     f->done.has_phash = facts.has_phash;
     f->done.phash = facts.phash;
     memcpy(f->done.format, facts.format, sizeof facts.format);
-    meta_read(&f->meta, NULL, content->data, content->size);
     f->has_meta = true;
     return status;
 }
@@ -261,7 +264,7 @@ static void read_sidecar(struct findings *f)
                                              .mtime_ns = file->sidecar_mtime_ns};
     if (file_read(&bytes, file->sidecar, META_MAX_XMP_BYTES, &ignored) != OK)
         return;
-    f->has_sidecar_meta = meta_read_sidecar(&f->sidecar, bytes.data, bytes.size, &ignored) == OK;
+    f->has_sidecar_meta = image_read_sidecar(&f->sidecar, bytes.data, bytes.size, &ignored) == OK;
     file_bytes_free(&bytes);
 }
 
@@ -370,6 +373,24 @@ static void run_network(struct worker *w, size_t count)
 
 /* --- workers ------------------------------------------------------------------------------- */
 
+/* Fills the empty hand. Called and left with the lock held. */
+static void take_files(struct pipeline *p)
+{
+    struct err err = {0};
+    size_t count = 0;
+    p->taking = true;
+    pthread_mutex_unlock(&p->lock);
+    enum status status = p->source.take(p->source.context, p->hand, p->hand_size, &count, &err);
+    if (status != OK)
+        fail(p, &err);
+    pthread_mutex_lock(&p->lock);
+    p->taking = false;
+    p->exhausted = count == 0;
+    p->next = 0;
+    p->hand_count = count;
+    pthread_cond_broadcast(&p->changed);
+}
+
 /* Does one piece of work; false when there will be none any more. Called and left with the lock
  * held, which is open while the work is done. */
 static bool work_once(struct worker *w)
@@ -387,8 +408,12 @@ static bool work_once(struct worker *w)
         pthread_mutex_lock(&p->lock);
         return true;
     }
-    if (!all_handed_out(p) && p->empty_count > 0) {
-        const struct found_file *file = p->todo[p->next++];
+    if (!all_handed_out(p) && p->next == p->hand_count && !p->taking) {
+        take_files(p);
+        return true;
+    }
+    if (!all_handed_out(p) && p->next < p->hand_count && p->empty_count > 0) {
+        const struct found_file *file = p->hand[p->next++];
         struct slot *slot = p->empty[--p->empty_count];
         p->decoding++;
         pthread_mutex_unlock(&p->lock);
@@ -510,15 +535,15 @@ static void pipeline_free(struct pipeline *p)
 }
 
 enum status pipeline_open(struct pipeline **out, const struct pipeline_options *options,
-                          const struct found_file *const *todo, size_t count, struct err *err)
+                          const struct pipeline_source *source, struct err *err)
 {
     *out = NULL;
     struct pipeline *p = calloc(1, sizeof *p);
     if (!p)
         return err_no_memory(err, "the pipeline", sizeof *p);
     p->options = *options;
-    p->todo = todo;
-    p->todo_count = count;
+    p->source = *source;
+    p->hand_size = least_of((size_t)options->batch * (size_t)options->workers, PIPELINE_HAND_MAX);
     const struct model_info *info = model_info(options->model);
     p->dim = info->embed_dim;
     p->picture_bytes = (size_t)info->image_size * (size_t)info->image_size * 3;
@@ -531,7 +556,7 @@ enum status pipeline_open(struct pipeline **out, const struct pipeline_options *
     kernels_init(&p->kernels, flags);
     if ((status = queue_open(&p->done, 256, err)) != OK)
         goto out;
-    if ((status = hash_set_open(&p->seen, count, err)) != OK)
+    if ((status = hash_set_open(&p->seen, source->count, err)) != OK)
         goto out;
     if ((status = slots_open(p, err)) != OK)
         goto out;

@@ -10,7 +10,7 @@
  * wait. Which pictures share a forward pass depends on timing; a vector does not depend on that
  * where the matrix products do not (tensor.h), and else in the last bits of float32 alone.
  *
- *     todo ──decode──▶ slots (bounded) ──forward pass──▶ done queue (bounded) ──▶ caller's thread
+ *     source ──decode──▶ slots (bounded) ──forward pass──▶ done queue (bounded) ──▶ caller's thread
  *
  * Pictures are held in slots of the network's input size; their number bounds the memory. Only the
  * caller's thread writes to the store; workers read from it under a lock.
@@ -65,12 +65,24 @@ struct pipeline_options {
     int64_t model_id;
 };
 
+enum { PIPELINE_HAND_MAX = 32 };
+
+/* Where the workers get their files from. */
+struct pipeline_source {
+    /* The next files[0 .. *count), at most `most` <= PIPELINE_HAND_MAX; none: there are no more.
+     * Called by one worker at a time; it may take its time, and may use the store under its lock.
+     */
+    enum status (*take)(void *context, const struct found_file **files, size_t most, size_t *count,
+                        struct err *err);
+    void *context;
+    size_t count; /* at most, in all */
+};
+
 struct pipeline;
 
-/* Starts the workers on todo[0 .. count), which must outlive the pipeline. */
+/* Starts the workers on the source's files, which must outlive the pipeline. */
 MUST_USE enum status pipeline_open(struct pipeline **out, const struct pipeline_options *,
-                                   const struct found_file *const *todo, size_t count,
-                                   struct err *err);
+                                   const struct pipeline_source *, struct err *err);
 /* The next finished file; NULL when there are no more: all done, cancelled, or failed. With
  * `wait` false, NULL also when there is none just now. */
 struct done *pipeline_next(struct pipeline *, bool wait);

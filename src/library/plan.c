@@ -448,23 +448,6 @@ static bool lies_in_root(const struct place_list *list, const char *path)
     return false;
 }
 
-static int compare_places(const void *a, const void *b)
-{
-    const struct store_place *x = a, *y = b;
-    int order = strcmp(x->path, y->path);
-    return order ? order : x->kind - y->kind;
-}
-
-static bool same_places(const struct place_list *list, const struct plan *plan)
-{
-    if (list->count != plan->place_count)
-        return false;
-    for (size_t i = 0; i < list->count; i++)
-        if (compare_places(&list->places[i], &plan->places[i]) != 0)
-            return false;
-    return true;
-}
-
 enum status plan_note_places(struct plan *plan, struct store *store,
                              const struct index_options *options, struct err *err)
 {
@@ -485,9 +468,8 @@ enum status plan_note_places(struct plan *plan, struct store *store,
     for (size_t i = 0; i < walk->place_count; i++)
         if (!walk->places[i].is_root)
             add_place(&list, walk->places[i].path, STORE_MOUNT);
-    qsort(list.places, list.count, sizeof *list.places, compare_places);
     enum status status =
-        same_places(&list, plan) ? OK : store_places_replace(store, list.places, list.count, err);
+        store_places_change(store, plan->places, plan->place_count, list.places, list.count, err);
     free(list.places);
     return status;
 }

@@ -40,12 +40,16 @@ struct snapshot {
     const struct store_labels *labels; /* of the category set written last */
     const struct bytes_matrix *bytes;  /* NULL: scanned in one pass */
     const struct kernels *kernels;
+    struct store *store; /* NULL, or it has the vectors and finds the nearest (SNAPSHOT_ROWS) */
     struct snapshot_private *private;
 };
 
 enum snapshot_bytes {
     SNAPSHOT_BYTES_AUTO,  /* from SNAPSHOT_BYTES_FROM rows on: for many queries */
     SNAPSHOT_BYTES_NEVER, /* for one query: making them costs more than a scan */
+    SNAPSHOT_ROWS,        /* for one query of a store that searches: without vectors. The store is
+                             held for reading, and used, until the last snapshot_unref(). Of any
+                             other store it is as SNAPSHOT_BYTES_NEVER. */
 };
 
 /* Reads the model's part of the library. `previous` (may be NULL; of the same model) lends what has
@@ -66,5 +70,7 @@ size_t snapshot_row_at(const struct snapshot *, const char *path);
 /* The labels of another category set than the one written last; NULL: there is none of that name.
  * `set` may be NULL: the one written last. */
 const struct store_labels *snapshot_labels(const struct snapshot *, const char *set);
+/* The names of the sets, the one written last first; NULL beyond the last. */
+const char *snapshot_set_name(const struct snapshot *, size_t number);
 
 #endif

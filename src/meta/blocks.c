@@ -43,7 +43,8 @@ static bool starts(struct meta_bytes b, const char *with, size_t n)
 /* b without its first n bytes; empty if it has fewer. */
 static struct meta_bytes behind(struct meta_bytes b, size_t n)
 {
-    return n <= b.size ? (struct meta_bytes){b.data + n, b.size - n} : (struct meta_bytes){0};
+    return n <= b.size && b.data ? (struct meta_bytes){b.data + n, b.size - n}
+                                 : (struct meta_bytes){0};
 }
 
 /* The first n bytes of b, or all of it. */

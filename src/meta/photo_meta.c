@@ -3,6 +3,7 @@
  * The value itself: empty, overlaid, its list of keywords. Reading files is read.c's.
  */
 #include "meta/photo_meta.h"
+#include "meta/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -99,4 +100,56 @@ const char *photo_meta_time(char out[PHOTO_TIME_MAX], const struct photo_meta *m
         snprintf(out + used, PHOTO_TIME_MAX - used, "%c%02d:%02d", offset < 0 ? '-' : '+',
                  abs(offset) / 60 % 100, abs(offset) % 60);
     return out;
+}
+
+/* --- is it one? ---------------------------------------------------------------------------- */
+
+/* Cleaning leaves it as it is. */
+static bool is_clean(const char *text, size_t size)
+{
+    char clean[PHOTO_KEYWORDS_MAX];
+    return meta_text_clean(clean, sizeof clean, text, size, TEXT_GUESS) == size &&
+           memcmp(clean, text, size) == 0;
+}
+
+static bool is_name(const char name[PHOTO_NAME_MAX])
+{
+    const char *end = memchr(name, '\0', PHOTO_NAME_MAX);
+    return end && is_clean(name, (size_t)(end - name));
+}
+
+static bool are_keywords(const char keywords[PHOTO_KEYWORDS_MAX])
+{
+    if (!memchr(keywords, '\0', PHOTO_KEYWORDS_MAX))
+        return false;
+    for (const char *line = keywords; *line;) {
+        const size_t size = strcspn(line, "\n");
+        if (size == 0 || line[size] != '\n' || !is_clean(line, size))
+            return false;
+        line += size + 1;
+    }
+    return true;
+}
+
+static bool is_amount(double x)
+{
+    return isfinite(x) && x >= 0;
+}
+
+static bool is_within(double x, double most)
+{
+    return isnan(x) || fabs(x) <= most;
+}
+
+bool photo_meta_is_sound(const struct photo_meta *m)
+{
+    static const int64_t year_0_ms = -62167219200000, year_10000_ms = 253402300800000;
+    const bool timed =
+        m->taken_ms == PHOTO_NO_TIME || (m->taken_ms >= year_0_ms && m->taken_ms < year_10000_ms);
+    const bool offset = m->offset_min == PHOTO_NO_OFFSET || abs(m->offset_min) <= 1440;
+    return timed && offset && is_name(m->camera) && is_name(m->lens) && is_amount(m->exposure_s) &&
+           is_amount(m->f_number) && is_amount(m->focal_mm) && is_amount(m->focal35_mm) &&
+           m->iso >= 0 && is_within(m->latitude, 90) && is_within(m->longitude, 180) &&
+           is_within(m->altitude_m, 1e9) && m->rating >= PHOTO_NO_RATING && m->rating <= 5 &&
+           are_keywords(m->keywords);
 }

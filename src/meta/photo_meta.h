@@ -46,6 +46,8 @@ struct photo_meta {
 void photo_meta_clear(struct photo_meta *);
 /* Takes over what `over` tells. */
 void photo_meta_overlay(struct photo_meta *, const struct photo_meta *over);
+/* Whether it keeps what is promised above: for a value that comes from another process. */
+bool photo_meta_is_sound(const struct photo_meta *);
 /* "2021-07-04T18:22:10+02:00"; with milliseconds where there are any, without the offset where it
  * is not known; "" where the time is not. Returns out. */
 const char *photo_meta_time(char out[PHOTO_TIME_MAX], const struct photo_meta *);

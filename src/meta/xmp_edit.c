@@ -357,9 +357,11 @@ static void put_bag(const struct plan *plan, struct str *out, enum xmp_list whic
 /* `</name>` for the element whose start tag begins at `start`. */
 static void put_end_tag(const struct xmp_scan *scan, struct str *out, size_t start)
 {
-    const char *name = scan->bytes + start + 1;
+    size_t end = start + 1; /* the bytes need not end in a NUL */
+    while (end < scan->size && !strchr(" \t\r\n/>", scan->bytes[end]))
+        end++;
     str_put(out, "</");
-    str_append(out, name, strcspn(name, " \t\r\n/>"));
+    str_append(out, scan->bytes + start + 1, end - start - 1);
     str_putc(out, '>');
 }
 

@@ -14,6 +14,8 @@ void fall_paint(struct canvas *c, const struct fall *f, struct rgb light, float 
     float tall = f->bottom_v - f->top_v;
     for (int y = canvas_row(c, f->top_v); y < canvas_row(c, f->bottom_v); y++) {
         float v = ((float)y + 0.5f) / (float)c->height, t = (v - f->top_v) / tall;
+        if (t < 0) /* the middle of the row that its lip crosses */
+            continue;
         float half = mixf(f->top_width, f->bottom_width, powf(t, 0.8f)) / 2;
         float middle = f->u + 0.25f * half * (noise_fbm(t * 3, 1.7f, 3, 0.5f, s) - 0.5f);
         int x1 = canvas_column(c, middle + half * 1.5f);
@@ -37,6 +39,8 @@ void torrent_paint(struct canvas *c, const struct torrent *w)
     for (int y = canvas_row(c, w->horizon_v); y < c->height; y++) {
         float v = ((float)y + 0.5f) / (float)c->height;
         float near = (v - w->horizon_v) / (1.001f - w->horizon_v);
+        if (near < 0)
+            continue;
         float depth = 0.35f / (near + 0.10f);
         float middle = w->middle + w->bend * sinf(3.2f * (1 - near)) * (1 - near);
         float half = mixf(w->far_width, w->near_width, powf(near, 1.15f)) / 2;

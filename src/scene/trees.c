@@ -16,7 +16,7 @@ void conifer_paint(struct canvas *c, float u, float base_v, float height, struct
     float h = (float)c->height;
     int y0 = canvas_row(c, top), y1 = canvas_row(c, base_v);
     for (int y = y0; y < y1; y++) {
-        float t = (((float)y + 0.5f) / h - top) / height;
+        float t = fmaxf((((float)y + 0.5f) / h - top) / height, 0);
         float tier = t * tiers, saw = tier - floorf(tier);
         float half = width * powf(t, 0.85f) * (0.45f + 0.62f * saw);
         float middle = u + lean * (1 - t);

@@ -248,6 +248,9 @@ static bool check_head(struct call *call)
     struct header_reader reader = {&x->headers, 0};
     MHD_get_connection_values(call->connection, MHD_HEADER_KIND, take_header, &reader);
     x->method = (enum method)method_of(call->method_name);
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    x->peer = throttle_peer(peer ? peer->client_addr : NULL);
     if (reader.hosts != 1)
         x->headers.host = NULL;
     if (!x->method) {
@@ -524,6 +527,11 @@ static enum status listen_on(const char *where, int *out, int *port, struct err 
         status = try_listen(at, out);
     int reason = errno;
     freeaddrinfo(list);
+    if (status != OK && reason == EADDRINUSE)
+        return err_set(err, ERR_BUSY,
+                       "cannot listen on %.200s: another program does, perhaps a fovea; give "
+                       "--listen another port",
+                       where);
     if (status != OK)
         return err_errno(err, reason, "cannot listen on %.200s", where);
     struct sockaddr_storage bound;

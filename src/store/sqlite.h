@@ -20,6 +20,7 @@
 
 #include "base/str.h"
 #include "store/index_lock.h"
+#include "store/meta_columns.h"
 #include "store/store_ops.h"
 
 #include <sqlite3.h>
@@ -46,6 +47,7 @@ enum sql_slot {
     SQL_ARTIFACT_FIND,
     SQL_ARTIFACT_ADD,
     SQL_ARTIFACT_DROP,
+    SQL_ARTIFACT_LIST,
     SQL_CHUNK_ADD,
     SQL_CHUNK_LIST,
     SQL_FILE_STATE,
@@ -82,14 +84,17 @@ enum sql_slot {
     SQL_EMBEDDING_IDS,
     SQL_EMBEDDING_ALL,
     SQL_EMBEDDING_ONE,
+    SQL_EMBEDDING_OF,
     SQL_SET_DROP,
     SQL_SET_ADD,
     SQL_SET_FIND,
+    SQL_SET_SIZE,
     SQL_SET_LIST,
     SQL_SET_CATEGORY,
     SQL_CATEGORY_ADD,
     SQL_CATEGORY_LIST,
     SQL_LABEL_ADD,
+    SQL_LABEL_DROP,
     SQL_LABEL_LIST,
     SQL_SAVED_SET_PUT,
     SQL_SAVED_SET_DROP,
@@ -155,12 +160,8 @@ enum status sql_damaged(const struct sqlite_store *, const char *what, struct er
 
 /* --- metadata (sqlite_meta.c) ------------------------------------------------------------- */
 
-/* The columns of struct photo_meta, in photos and in sidecars, and their number. */
-#define META_COLUMNS                                                                               \
-    "taken_ms, offset_min, camera, lens, exposure_s, f_number, focal_mm, focal35_mm, iso,"         \
-    " latitude, longitude, altitude_m, rating, keywords"
-#define META_COLUMN_COUNT 14
-/* Binds them; NULL: nothing told. The strings are bound without a copy. */
+/* Columns (meta_columns.h). Binds them; NULL: nothing told. The strings are bound without a copy.
+ */
 void sql_meta(struct sql *, const struct photo_meta *);
 /* Reads them, from the column `first` on. What no fovea would write is read as not told. */
 void sql_column_meta(const struct sql *, int first, struct photo_meta *out);
@@ -191,13 +192,19 @@ enum status sqlite_model_remove(struct store *, int64_t model_id, struct err *);
 enum status sqlite_known_visit(struct store *, int64_t model_id, const char *root,
                                store_known_visitor *, void *context, struct err *);
 enum status sqlite_places(struct store *, struct store_place **, size_t *, struct err *);
-enum status sqlite_places_replace(struct store *, const struct store_place *, size_t, struct err *);
+enum status sqlite_places_change(struct store *, const struct store_place *, size_t,
+                                 const struct store_place *, size_t, struct err *);
 
 /* sqlite_matrix.c */
 enum status sqlite_matrix_load(struct store *, int64_t model_id, const struct store_matrix *old,
                                struct store_matrix *, struct err *);
 
+enum status sqlite_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids, size_t,
+                                uint16_t *vectors, bool *has, struct err *);
+
 /* sqlite_artifacts.c */
+enum status sqlite_artifacts(struct store *, int64_t model_id, struct store_artifact **, size_t *,
+                             struct err *);
 enum status sqlite_artifact_put(struct store *, int64_t model_id, const char *name, const void *,
                                 size_t, struct err *);
 enum status sqlite_artifact_get(struct store *, int64_t model_id, const char *name, void **,
@@ -230,6 +237,9 @@ enum status sqlite_photo_ids(struct store *, int64_t **, size_t *, struct err *)
 enum status sqlite_labels_replace(struct store *, int64_t model_id, const struct store_set *,
                                   const struct store_label *, const int *positions, size_t count,
                                   struct err *);
+enum status sqlite_labels_add(struct store *, int64_t model_id, const struct store_set *,
+                              const struct store_label *, const int *positions, size_t count,
+                              struct err *);
 enum status sqlite_label_sets(struct store *, int64_t model_id, struct store_label_set **, size_t *,
                               struct err *);
 enum status sqlite_labels_drop(struct store *, int64_t model_id, const char *set, struct err *);

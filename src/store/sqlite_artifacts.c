@@ -140,3 +140,39 @@ enum status sqlite_artifact_get(struct store *store, int64_t model_id, const cha
     }
     return sql_finish(s, status, err);
 }
+
+/* --- listing ------------------------------------------------------------------------------ */
+
+static enum status take_artifact(const struct sql *q, struct store_artifact **artifacts,
+                                 size_t *count, struct err *err)
+{
+    struct store_artifact *grown = realloc(*artifacts, (*count + 1) * sizeof *grown);
+    if (!grown)
+        return err_no_memory(err, "the artifacts", (*count + 1) * sizeof *grown);
+    *artifacts = grown;
+    const char *name = (const char *)sqlite3_column_text(q->stmt, 0);
+    if (!name || strlen(name) > STORE_ARTIFACT_NAME_MAX)
+        return sql_damaged(q->store, "an artifact has no name", err);
+    struct store_artifact *artifact = &grown[(*count)++];
+    memcpy(artifact->name, name, strlen(name) + 1);
+    artifact->size_bytes = sqlite3_column_int64(q->stmt, 1);
+    return OK;
+}
+
+enum status sqlite_artifacts(struct store *store, int64_t model_id,
+                             struct store_artifact **artifacts, size_t *count, struct err *err)
+{
+    struct sql q = sql_start(sqlite_store(store), SQL_ARTIFACT_LIST,
+                             "SELECT name, size_bytes FROM artifacts WHERE model_id = ?"
+                             " ORDER BY name");
+    sql_int(&q, model_id);
+    bool row;
+    enum status status = sql_row(&q, &row, err);
+    while (status == OK && row) {
+        status = take_artifact(&q, artifacts, count, err);
+        if (status == OK)
+            status = sql_row(&q, &row, err);
+    }
+    sql_end(&q);
+    return status;
+}

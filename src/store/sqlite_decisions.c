@@ -3,6 +3,7 @@
  * What a person decided about two contents. No photo is named: decisions outlive them.
  */
 #include "base/clock.h"
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -42,33 +43,6 @@ enum status sqlite_decisions_put(struct store *store, const struct store_decisio
     return sql_finish(s, status, err);
 }
 
-static enum status append_decision(struct store_decision **decisions, size_t *count,
-                                   const struct sql *q, struct err *err)
-{
-    if ((*count & (*count - 1)) == 0) { /* grows at powers of two */
-        size_t size = (*count ? 2 * *count : 1) * sizeof **decisions;
-        struct store_decision *grown = realloc(*decisions, size);
-        if (!grown)
-            return err_no_memory(err, "the decisions", size);
-        *decisions = grown;
-    }
-    struct store_decision *d = &(*decisions)[*count];
-    *d = (struct store_decision){
-        .decision = sqlite3_column_int(q->stmt, 2) == DECISION_DUPLICATE ? DECISION_DUPLICATE
-                                                                         : DECISION_NOT_DUPLICATE,
-        .made_at = sqlite3_column_int64(q->stmt, 3),
-    };
-    struct photo_hash *hashes[] = {&d->a, &d->b};
-    for (int i = 0; i < 2; i++) {
-        const void *bytes = sqlite3_column_blob(q->stmt, i);
-        if (!bytes || sqlite3_column_bytes(q->stmt, i) != (int)sizeof hashes[i]->bytes)
-            return sql_damaged(q->store, "a hash has the wrong size", err);
-        memcpy(hashes[i]->bytes, bytes, sizeof hashes[i]->bytes);
-    }
-    ++*count;
-    return OK;
-}
-
 enum status sqlite_decisions(struct store *store, struct store_decision **decisions, size_t *count,
                              struct err *err)
 {
@@ -78,7 +52,12 @@ enum status sqlite_decisions(struct store *store, struct store_decision **decisi
     bool row;
     enum status status = sql_row(&q, &row, err);
     while (status == OK && row) {
-        status = append_decision(decisions, count, &q, err);
+        const struct list_hash hashes[2] = {
+            {sqlite3_column_blob(q.stmt, 0), (size_t)sqlite3_column_bytes(q.stmt, 0)},
+            {sqlite3_column_blob(q.stmt, 1), (size_t)sqlite3_column_bytes(q.stmt, 1)},
+        };
+        status = decisions_add(store, decisions, count, hashes, sqlite3_column_int(q.stmt, 2),
+                               sqlite3_column_int64(q.stmt, 3), err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }

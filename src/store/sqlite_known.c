@@ -4,6 +4,7 @@
  * one step of the statement and three look-ups by key, where a question per path costs the binding
  * and starting of one as well.
  */
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -96,22 +97,6 @@ enum status sqlite_known_visit(struct store *store, int64_t model_id, const char
 
 /* --- places ------------------------------------------------------------------------------- */
 
-/* From `kinds` (one byte each) and `paths` (one after the other, each with its NUL) one block. */
-static enum status places_block(const struct str *kinds, const struct str *paths,
-                                struct store_place **places, struct err *err)
-{
-    struct store_place *block = malloc(kinds->size * sizeof *block + paths->size + 1);
-    if (!block)
-        return err_no_memory(err, "the library's places", paths->size);
-    char *p = (char *)(block + kinds->size);
-    if (paths->size > 0)
-        memcpy(p, paths->data, paths->size);
-    for (size_t i = 0; i < kinds->size; i++, p += strlen(p) + 1)
-        block[i] = (struct store_place){p, kinds->data[i]};
-    *places = block;
-    return OK;
-}
-
 enum status sqlite_places(struct store *store, struct store_place **places, size_t *count,
                           struct err *err)
 {
@@ -138,21 +123,29 @@ enum status sqlite_places(struct store *store, struct store_place **places, size
     return status;
 }
 
-enum status sqlite_places_replace(struct store *store, const struct store_place *places,
-                                  size_t count, struct err *err)
+static enum status change_place(struct sql q, const struct store_place *place, struct err *err)
+{
+    sql_path(&q, place->path);
+    sql_int(&q, place->kind);
+    return sql_run(&q, err);
+}
+
+enum status sqlite_places_change(struct store *store, const struct store_place *gone,
+                                 size_t gone_count, const struct store_place *come,
+                                 size_t come_count, struct err *err)
 {
     struct sqlite_store *s = sqlite_store(store);
     enum status status = sql_begin_quiet_write(s, err);
     if (status != OK)
         return status;
-    struct sql q = sql_start(s, SQL_PLACE_DROP, "DELETE FROM places");
-    status = sql_run(&q, err);
-    for (size_t i = 0; status == OK && i < count; i++) {
-        q = sql_start(s, SQL_PLACE_ADD,
-                      "INSERT INTO places (path, kind) VALUES (?, ?) ON CONFLICT DO NOTHING");
-        sql_path(&q, places[i].path);
-        sql_int(&q, places[i].kind);
-        status = sql_run(&q, err);
-    }
+    for (size_t i = 0; status == OK && i < gone_count; i++)
+        status = change_place(
+            sql_start(s, SQL_PLACE_DROP, "DELETE FROM places WHERE path = ? AND kind = ?"),
+            &gone[i], err);
+    for (size_t i = 0; status == OK && i < come_count; i++)
+        status = change_place(
+            sql_start(s, SQL_PLACE_ADD,
+                      "INSERT INTO places (path, kind) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+            &come[i], err);
     return sql_finish(s, status, err);
 }

@@ -9,6 +9,7 @@
  * labels are left out without a word, as there is nothing left that they could describe.
  */
 #include "base/clock.h"
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -93,6 +94,56 @@ enum status sqlite_labels_replace(struct store *store, int64_t model_id,
     return sql_finish(s, status, err);
 }
 
+/* The set as it was written, and that it has as many categories. */
+static enum status find_set(struct sqlite_store *s, int64_t model_id, const struct store_set *set,
+                            int64_t *set_id, struct err *err)
+{
+    struct sql q =
+        sql_start(s, SQL_SET_SIZE,
+                  "SELECT id, (SELECT count(*) FROM categories WHERE set_id = label_sets.id)"
+                  " FROM label_sets WHERE model_id = ? AND name = ?");
+    sql_int(&q, model_id);
+    sql_text(&q, set->name);
+    bool found;
+    enum status status = sql_row(&q, &found, err);
+    if (status == OK && !found)
+        status =
+            err_set(err, ERR_NOT_FOUND, "the library %s has no set \"%s\"", s->path, set->name);
+    else if (status == OK && sqlite3_column_int64(q.stmt, 1) != (int64_t)set->category_count)
+        status =
+            err_set(err, ERR_ARGUMENT, "the set \"%s\" has other categories by now", set->name);
+    *set_id = status == OK ? sqlite3_column_int64(q.stmt, 0) : 0;
+    sql_end(&q);
+    return status;
+}
+
+static enum status drop_label(struct sqlite_store *s, int64_t set_id, int64_t photo_id,
+                              struct err *err)
+{
+    struct sql q =
+        sql_start(s, SQL_LABEL_DROP, "DELETE FROM labels WHERE set_id = ? AND photo_id = ?");
+    sql_int(&q, set_id);
+    sql_int(&q, photo_id);
+    return sql_run(&q, err);
+}
+
+enum status sqlite_labels_add(struct store *store, int64_t model_id, const struct store_set *set,
+                              const struct store_label *labels, const int *positions, size_t count,
+                              struct err *err)
+{
+    struct sqlite_store *s = sqlite_store(store);
+    int64_t set_id;
+    enum status status = sql_begin_write(s, err);
+    if (status != OK)
+        return status;
+    status = find_set(s, model_id, set, &set_id, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = drop_label(s, set_id, labels[i].photo_id, err);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = put_label(s, set_id, &labels[i], positions[i], set->category_count, err);
+    return sql_finish(s, status, err);
+}
+
 enum status sqlite_labels_drop(struct store *store, int64_t model_id, const char *set,
                                struct err *err)
 {
@@ -103,21 +154,6 @@ enum status sqlite_labels_drop(struct store *store, int64_t model_id, const char
 
 /* --- listing ------------------------------------------------------------------------------ */
 
-static enum status take_category(struct store_label_set *set, const struct sql *q, struct err *err)
-{
-    size_t size = (set->category_count + 1) * sizeof *set->categories;
-    char **grown = realloc(set->categories, size);
-    if (!grown)
-        return err_no_memory(err, "the categories", size);
-    set->categories = grown;
-    const char *name = (const char *)sqlite3_column_text(q->stmt, 0);
-    grown[set->category_count] = strdup(name ? name : "");
-    if (!grown[set->category_count])
-        return err_no_memory(err, "the categories", size);
-    set->category_count++;
-    return OK;
-}
-
 static enum status list_categories(struct sqlite_store *s, int64_t set_id,
                                    struct store_label_set *set, struct err *err)
 {
@@ -127,7 +163,7 @@ static enum status list_categories(struct sqlite_store *s, int64_t set_id,
     bool row;
     enum status status = sql_row(&q, &row, err);
     while (status == OK && row) {
-        status = take_category(set, &q, err);
+        status = label_set_add_category(set, (const char *)sqlite3_column_text(q.stmt, 0), err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }
@@ -138,24 +174,16 @@ static enum status list_categories(struct sqlite_store *s, int64_t set_id,
 static enum status take_set(const struct sql *q, struct store_label_set **sets, size_t *count,
                             struct err *err)
 {
-    struct store_label_set *grown = realloc(*sets, (*count + 1) * sizeof **sets);
-    if (!grown)
-        return err_no_memory(err, "the sets of categories", (*count + 1) * sizeof **sets);
-    *sets = grown;
-    struct store_label_set *set = &grown[(*count)++];
-    *set = (struct store_label_set){
+    const struct store_label_set set = {
         .made_at = sqlite3_column_int64(q->stmt, 3),
         .labels = sqlite3_column_int64(q->stmt, 4),
     };
-    const char *name = (const char *)sqlite3_column_text(q->stmt, 1);
-    const char *json = (const char *)sqlite3_column_text(q->stmt, 2);
-    if (!name || strlen(name) > STORE_SET_MAX)
-        return sql_damaged(q->store, "a set of categories has no name", err);
-    memcpy(set->name, name, strlen(name) + 1);
-    set->json = strdup(json ? json : "");
-    if (!set->json)
-        return err_no_memory(err, "the sets of categories", 0);
-    return list_categories(q->store, sqlite3_column_int64(q->stmt, 0), set, err);
+    enum status status = label_sets_add(&q->store->base, sets, count, set,
+                                        (const char *)sqlite3_column_text(q->stmt, 1),
+                                        (const char *)sqlite3_column_text(q->stmt, 2), err);
+    if (status != OK)
+        return status;
+    return list_categories(q->store, sqlite3_column_int64(q->stmt, 0), &(*sets)[*count - 1], err);
 }
 
 enum status sqlite_label_sets(struct store *store, int64_t model_id, struct store_label_set **sets,

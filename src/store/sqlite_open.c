@@ -339,10 +339,17 @@ void sqlite_read_end(struct store *store)
     (void)!sql_finish(sqlite_store(store), OK, &ignored);
 }
 
+static enum status damaged(const struct store *store, const char *what, struct err *err)
+{
+    return sql_damaged((const struct sqlite_store *)(const void *)store, what, err);
+}
+
 const struct store_ops sqlite_store_ops = {
+    .damaged = damaged,
     .open = sqlite_open,
     .close = sqlite_close,
     .index_lock = sqlite_index_lock,
+    .index_join = sqlite_index_lock,
     .index_unlock = sqlite_index_unlock,
     .is_indexing = sqlite_is_indexing,
     .read_begin = sqlite_read_begin,
@@ -354,6 +361,8 @@ const struct store_ops sqlite_store_ops = {
     .model_set_active = sqlite_model_set_active,
     .model_remove = sqlite_model_remove,
     .matrix_load = sqlite_matrix_load,
+    .vectors_load = sqlite_vectors_load,
+    .artifacts = sqlite_artifacts,
     .artifact_put = sqlite_artifact_put,
     .artifact_get = sqlite_artifact_get,
     .artifact_remove = sqlite_artifact_remove,
@@ -370,8 +379,9 @@ const struct store_ops sqlite_store_ops = {
     .photo_ids = sqlite_photo_ids,
     .known_visit = sqlite_known_visit,
     .places = sqlite_places,
-    .places_replace = sqlite_places_replace,
+    .places_change = sqlite_places_change,
     .labels_replace = sqlite_labels_replace,
+    .labels_add = sqlite_labels_add,
     .labels_load = sqlite_labels_load,
     .label_sets = sqlite_label_sets,
     .labels_drop = sqlite_labels_drop,

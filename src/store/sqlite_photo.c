@@ -3,17 +3,12 @@
  * One photo, whole: its paths with their sidecars, its metadata, its labels of every set. And the
  * ways to find one.
  */
+#include "store/lists.h"
+#include "store/photo_build.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Room for one more in an array that grows at powers of two. */
-static void *room_for(void *array, size_t count, size_t size)
-{
-    return count == 0 || (count & (count - 1)) == 0 ? realloc(array, (count ? 2 * count : 1) * size)
-                                                    : array;
-}
 
 static char *column_string(const struct sql *q, int column)
 {
@@ -69,41 +64,23 @@ enum {
     COL_META
 };
 
-static char *column_path(const struct sql *q, int column)
+static enum status take_path(const struct sql *q, struct store_photo *out, struct photo_meta *meta,
+                             struct err *err)
 {
-    const char *path = sqlite3_column_blob(q->stmt, column);
-    return path ? strndup(path, (size_t)sqlite3_column_bytes(q->stmt, column)) : NULL;
-}
-
-static enum status take_path(const struct sql *q, struct store_photo *out, struct err *err)
-{
-    struct store_photo_path *paths = room_for(out->paths, out->path_count, sizeof *paths);
-    if (!paths)
-        return err_no_memory(err, "a photo's paths", out->path_count * sizeof *paths);
-    out->paths = paths;
-    struct store_photo_path *p = &paths[out->path_count++];
-    *p = (struct store_photo_path){
-        .path = column_path(q, COL_PATH),
+    photo_meta_clear(meta);
+    sql_column_meta(q, COL_META, meta);
+    const struct photo_path_row row = {
+        .path = sqlite3_column_blob(q->stmt, COL_PATH),
+        .path_size = (size_t)sqlite3_column_bytes(q->stmt, COL_PATH),
         .size_bytes = sqlite3_column_int64(q->stmt, COL_SIZE),
         .mtime_ns = sqlite3_column_int64(q->stmt, COL_MTIME),
+        .sidecar = sqlite3_column_blob(q->stmt, COL_SIDECAR),
+        .sidecar_size = (size_t)sqlite3_column_bytes(q->stmt, COL_SIDECAR),
+        .sidecar_size_bytes = sqlite3_column_int64(q->stmt, COL_SIDECAR_SIZE),
+        .sidecar_mtime_ns = sqlite3_column_int64(q->stmt, COL_SIDECAR_MTIME),
+        .meta = sqlite3_column_int(q->stmt, COL_HAS_META) ? meta : NULL,
     };
-    if (!p->path)
-        return err_no_memory(err, "a photo's path", 0);
-    if (sqlite3_column_type(q->stmt, COL_SIDECAR) == SQLITE_NULL)
-        return OK;
-    p->sidecar = column_path(q, COL_SIDECAR);
-    p->sidecar_size_bytes = sqlite3_column_int64(q->stmt, COL_SIDECAR_SIZE);
-    p->sidecar_mtime_ns = sqlite3_column_int64(q->stmt, COL_SIDECAR_MTIME);
-    if (!p->sidecar)
-        return err_no_memory(err, "a photo's path", 0);
-    if (!sqlite3_column_int(q->stmt, COL_HAS_META))
-        return OK;
-    p->sidecar_meta = malloc(sizeof *p->sidecar_meta);
-    if (!p->sidecar_meta)
-        return err_no_memory(err, "a sidecar's metadata", sizeof *p->sidecar_meta);
-    photo_meta_clear(p->sidecar_meta);
-    sql_column_meta(q, COL_META, p->sidecar_meta);
-    return OK;
+    return photo_add_path(out, &row, err);
 }
 
 static enum status load_paths(struct sqlite_store *s, struct store_photo *out, struct err *err)
@@ -114,26 +91,18 @@ static enum status load_paths(struct sqlite_store *s, struct store_photo *out, s
                              " FROM files LEFT JOIN sidecars ON sidecars.path = files.path"
                              " WHERE photo_id = ? ORDER BY files.path");
     sql_int(&q, out->id);
-    bool row;
-    enum status status = sql_row(&q, &row, err);
+    bool row = false;
+    struct photo_meta *meta = malloc(sizeof *meta);
+    enum status status =
+        meta ? sql_row(&q, &row, err) : err_no_memory(err, "a sidecar's metadata", sizeof *meta);
     while (status == OK && row) {
-        status = take_path(&q, out, err);
+        status = take_path(&q, out, meta, err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }
     sql_end(&q);
+    free(meta);
     return status;
-}
-
-static void overlay_sidecar(struct store_photo *out)
-{
-    for (size_t i = 0; i < out->path_count; i++) {
-        if (!out->paths[i].sidecar)
-            continue;
-        if (out->paths[i].sidecar_meta)
-            photo_meta_overlay(&out->meta, out->paths[i].sidecar_meta);
-        return;
-    }
 }
 
 /* --- its labels --------------------------------------------------------------------------- */
@@ -176,27 +145,20 @@ static enum status take_also(const struct sql *q, struct store_photo_label *labe
 
 static enum status take_label(const struct sql *q, struct store_photo *out, struct err *err)
 {
-    struct store_photo_label *labels = room_for(out->labels, out->label_count, sizeof *labels);
-    if (!labels)
-        return err_no_memory(err, "a photo's labels", out->label_count * sizeof *labels);
-    out->labels = labels;
-    struct store_photo_label *label = &labels[out->label_count++];
-    size_t size = (size_t)sqlite3_column_bytes(q->stmt, 8);
-    *label = (struct store_photo_label){
+    const struct photo_label_row row = {
         .model_id = sqlite3_column_int64(q->stmt, 1),
-        .set = column_string(q, 2),
+        .set = (const char *)sqlite3_column_text(q->stmt, 2),
         .confidence = sqlite3_column_double(q->stmt, 4),
         .margin = sqlite3_column_double(q->stmt, 5),
         .uncertain = sqlite3_column_int(q->stmt, 6),
-        .probabilities = malloc(size ? size : 1),
-        .category_count = size / sizeof(float),
+        .probabilities = sqlite3_column_blob(q->stmt, 8),
+        .probabilities_size = (size_t)sqlite3_column_bytes(q->stmt, 8),
     };
-    if (!label->set || !label->probabilities)
-        return err_no_memory(err, "a photo's labels", size);
-    if (size > 0)
-        memcpy(label->probabilities, sqlite3_column_blob(q->stmt, 8), size);
+    struct store_photo_label *label;
     int64_t set_id = sqlite3_column_int64(q->stmt, 0);
-    enum status status = OK;
+    enum status status = photo_add_label(out, &row, &label, err);
+    if (status != OK)
+        return status;
     if (sqlite3_column_type(q->stmt, 3) != SQLITE_NULL)
         status = category_name(q->store, set_id, sqlite3_column_int64(q->stmt, 3), &label->category,
                                err);
@@ -235,7 +197,7 @@ enum status sqlite_photo_load(struct store *store, int64_t photo_id, struct stor
     if (status == OK)
         status = load_paths(s, out, err);
     if (status == OK)
-        overlay_sidecar(out);
+        photo_overlay_sidecar(out);
     if (status == OK && out->path_count > 0)
         status = load_labels(s, out, err);
     return sql_finish(s, status, err);

@@ -3,28 +3,14 @@
  * Paths, failures and the summary. Photos that no path names (sqlite_index.c) count
  * nowhere.
  */
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- lists of strings --------------------------------------------------------------------- */
-
-/* One block for free(): `count` pointers, then the strings they point to, which come one after the
- * other, each with its NUL, in `strings`. NULL without memory. */
-static char **strings_block(const struct str *strings, size_t count)
-{
-    char **block = malloc(count * sizeof *block + strings->size + 1);
-    if (!block)
-        return NULL;
-    char *p = (char *)(block + count);
-    if (strings->size > 0)
-        memcpy(p, strings->data, strings->size);
-    for (size_t i = 0; i < count; i++, p += strlen(p) + 1)
-        block[i] = p;
-    return block;
-}
+/* --- paths -------------------------------------------------------------------------------- */
 
 /* Files below `root` are those from "root/" up to "root0": '0' is the byte after '/'. The file
  * `root` itself sorts before them, though other files ("root!") may lie between. */
@@ -68,52 +54,6 @@ enum status sqlite_paths_under(struct store *store, const char *root, char ***pa
     return status;
 }
 
-static enum status append_failure(struct store_failure **failures, size_t *count,
-                                  const struct sql *q, struct str *strings, struct err *err)
-{
-    /* Grows at powers of two. */
-    if ((*count & (*count - 1)) == 0) {
-        size_t size = (*count ? 2 * *count : 1) * sizeof **failures;
-        struct store_failure *grown = realloc(*failures, size);
-        if (!grown)
-            return err_no_memory(err, "the library's failures", size);
-        *failures = grown;
-    }
-    int64_t mtime_ns = sqlite3_column_int64(q->stmt, 3);
-    (*failures)[(*count)++] = (struct store_failure){
-        .size_bytes = sqlite3_column_int64(q->stmt, 2),
-        .mtime_ns = mtime_ns,
-        .transient = mtime_ns == FAILURE_NO_TIME,
-    };
-    enum status status = sql_column_path(q, 0, strings, err);
-    const unsigned char *reason = sqlite3_column_text(q->stmt, 1);
-    str_put(strings, reason ? (const char *)reason : "");
-    str_append(strings, "", 1);
-    if (status == OK && !str_ok(strings))
-        status = err_no_memory(err, "the library's failures", strings->size);
-    return status;
-}
-
-/* Array and strings as one block for free(). */
-static enum status join_failures(struct store_failure **failures, size_t count,
-                                 const struct str *strings, struct err *err)
-{
-    size_t array = count * sizeof **failures;
-    struct store_failure *block = realloc(*failures, array + strings->size + 1);
-    if (!block)
-        return err_no_memory(err, "the library's failures", array + strings->size);
-    *failures = block;
-    char *p = (char *)block + array;
-    if (strings->size > 0)
-        memcpy(p, strings->data, strings->size);
-    for (size_t i = 0; i < count; i++) {
-        block[i].path = p;
-        block[i].reason = p + strlen(p) + 1;
-        p = block[i].reason + strlen(block[i].reason) + 1;
-    }
-    return OK;
-}
-
 enum status sqlite_failures(struct store *store, struct store_failure **failures, size_t *count,
                             struct err *err)
 {
@@ -125,18 +65,17 @@ enum status sqlite_failures(struct store *store, struct store_failure **failures
     bool row;
     enum status status = sql_row(&q, &row, err);
     while (status == OK && row) {
-        status = append_failure(failures, count, &q, &strings, err);
+        status = sql_column_path(&q, 0, &strings, err);
+        if (status == OK)
+            status = failures_add(failures, count, sqlite3_column_int64(q.stmt, 2),
+                                  sqlite3_column_int64(q.stmt, 3), &strings,
+                                  sqlite3_column_text(q.stmt, 1),
+                                  (size_t)sqlite3_column_bytes(q.stmt, 1), err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }
     sql_end(&q);
-    if (status == OK)
-        status = join_failures(failures, *count, &strings, err);
-    if (status != OK) {
-        free(*failures);
-        *failures = NULL;
-        *count = 0;
-    }
+    status = failures_join(failures, count, &strings, status, err);
     str_free(&strings);
     return status;
 }

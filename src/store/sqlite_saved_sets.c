@@ -2,6 +2,7 @@
  *
  * Sets of categories as a person wrote them. They belong to no model: they stay when it goes.
  */
+#include "store/lists.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -24,26 +25,6 @@ enum status sqlite_saved_set_put(struct store *store, const char *name, const ch
     return sql_finish(s, sql_run(&q, err), err);
 }
 
-static enum status append_set(struct store_saved_set **sets, size_t *count, const struct sql *q,
-                              struct err *err)
-{
-    struct store_saved_set *grown = realloc(*sets, (*count + 1) * sizeof *grown);
-    if (!grown)
-        return err_no_memory(err, "the saved sets", (*count + 1) * sizeof *grown);
-    *sets = grown;
-    struct store_saved_set *set = &grown[*count];
-    const char *name = (const char *)sqlite3_column_text(q->stmt, 0);
-    const char *json = (const char *)sqlite3_column_text(q->stmt, 1);
-    if (!name || strlen(name) >= sizeof set->name || !json)
-        return sql_damaged(q->store, "a saved set has no name or no text", err);
-    memcpy(set->name, name, strlen(name) + 1);
-    set->json = strdup(json);
-    if (!set->json)
-        return err_no_memory(err, "the saved sets", strlen(json));
-    ++*count;
-    return OK;
-}
-
 enum status sqlite_saved_sets(struct store *store, struct store_saved_set **sets, size_t *count,
                               struct err *err)
 {
@@ -52,7 +33,8 @@ enum status sqlite_saved_sets(struct store *store, struct store_saved_set **sets
     bool row;
     enum status status = sql_row(&q, &row, err);
     while (status == OK && row) {
-        status = append_set(sets, count, &q, err);
+        status = saved_sets_add(store, sets, count, (const char *)sqlite3_column_text(q.stmt, 0),
+                                (const char *)sqlite3_column_text(q.stmt, 1), err);
         if (status == OK)
             status = sql_row(&q, &row, err);
     }

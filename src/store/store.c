@@ -10,27 +10,92 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool store_is_url(const char *location)
+{
+    return strncmp(location, "postgres://", 11) == 0 || strncmp(location, "postgresql://", 13) == 0;
+}
+
 static enum status require_file(const char *path, struct err *err)
 {
     if (!*path)
         return err_set(err, ERR_ARGUMENT, "the library's path is empty");
-    if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "this fovea was built without PostgreSQL: give the path of a library file");
     return OK;
 }
 
-enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err)
+#ifdef FOVEA_HAVE_POSTGRES
+static enum status open_url(struct store **out, const char *url, enum store_mode mode,
+                            struct err *err)
+{
+    return postgres_store_ops.open(out, url, mode, err);
+}
+
+static enum status check_url(const char *url, struct store_health *out, struct err *err)
+{
+    return postgres_check(url, out, err);
+}
+
+static enum status name_url(const char *url, struct str *out, struct err *err)
+{
+    return postgres_name(url, out, err);
+}
+#else
+static enum status check_url(const char *url, struct store_health *out, struct err *err)
+{
+    struct store *none;
+    return open_url(&none, url, STORE_READ, err);
+}
+
+static enum status name_url(const char *url, struct str *out, struct err *err)
+{
+    str_put(out, "a PostgreSQL database");
+    return OK;
+}
+
+static enum status open_url(struct store **out, const char *url, enum store_mode mode,
+                            struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "this fovea was built without PostgreSQL: give the path of a library file");
+}
+#endif
+
+enum status store_open(struct store **out, const char *location, enum store_mode mode,
+                       struct err *err)
 {
     *out = NULL;
-    enum status status = require_file(path, err);
-    return status == OK ? sqlite_store_ops.open(out, path, mode, err) : status;
+    if (store_is_url(location))
+        return open_url(out, location, mode, err);
+    enum status status = require_file(location, err);
+    return status == OK ? sqlite_store_ops.open(out, location, mode, err) : status;
+}
+
+enum status store_location_name(const char *location, struct str *out, struct err *err)
+{
+    enum status status = OK;
+    if (store_is_url(location))
+        status = name_url(location, out, err);
+    else
+        str_put(out, location);
+    return status == OK && !str_ok(out) ? err_no_memory(err, "a library's name", out->size)
+                                        : status;
+}
+
+void store_set_patience(struct store *store, double seconds)
+{
+    if (store->ops->set_patience)
+        store->ops->set_patience(store, seconds);
 }
 
 void store_close(struct store *store)
 {
     if (store)
         store->ops->close(store);
+}
+
+void store_keep_half(struct store *store)
+{
+    if (store->ops->keep_half)
+        store->ops->keep_half(store);
 }
 
 enum status store_require_write(const struct store *store, struct err *err)
@@ -115,6 +180,8 @@ const char *store_kept_copy(const struct store *store)
 enum status store_check(const char *path, struct store_health *out, struct err *err)
 {
     *out = (struct store_health){0};
+    if (store_is_url(path))
+        return check_url(path, out, err);
     enum status status = require_file(path, err);
     return status == OK ? sqlite_check(path, out, err) : status;
 }
@@ -123,6 +190,11 @@ enum status store_repair(const char *path, struct store_repair *out, struct err 
 {
     *out = (struct store_repair){0};
     enum status status = require_file(path, err);
+    if (status == OK && store_is_url(path))
+        status = err_set(err, ERR_UNSUPPORTED,
+                         "only a library in a file can be repaired; a PostgreSQL server has "
+                         "backups of its own (pg_restore), and `fovea store copy` saves what can "
+                         "still be read");
     if (status == OK)
         status = sqlite_repair(path, out, err);
     if (status != OK)

@@ -2,7 +2,7 @@
  *
  * A library: the verbs in which the rest of fovea speaks to wherever it is kept. Today that is one
  * SQLite file; the struct of function pointers behind it (store_ops.h) is private to the room. The
- * verbs are in six headers by topic, all of which this one includes.
+ * verbs are in headers by topic, all of which this one includes.
  *
  * The nouns:
  *   photo      content, identified by its hash; the same bytes in two places are one photo
@@ -32,10 +32,14 @@
 #ifndef FOVEA_STORE_STORE_H
 #define FOVEA_STORE_STORE_H
 
+#include "base/str.h"
+#include "store/store_claims.h"
 #include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
+#include "store/store_nearest.h"
 #include "store/store_photos.h"
+#include "store/store_shards.h"
 #include "store/store_upkeep.h"
 
 enum store_mode {
@@ -45,10 +49,25 @@ enum store_mode {
 
 MUST_USE enum status store_open(struct store **out, const char *path, enum store_mode,
                                 struct err *err);
+/* Whether a location is a URL, and no file of the local disk. */
+bool store_is_url(const char *location);
 void store_close(struct store *); /* NULL-safe */
 
-/* The right to index this library, held by one process at a time until store_close() or
- * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid. */
+/* Appends what to call it: the path, or the URL without its password. ERR_ARGUMENT: a URL that
+ * cannot be read. */
+MUST_USE enum status store_location_name(const char *location, struct str *out, struct err *err);
+/* How long verbs wait for a server that went away before they fail. */
+void store_set_patience(struct store *, double seconds);
+
+/* The vectors of models that this handle adds are kept in half precision where the store would keep
+ * them in single (PostgreSQL: halfvec): half the size, and the same values, as vectors are float16
+ * everywhere else. */
+void store_keep_half(struct store *);
+
+/* The right to change what is indexed, held by one process at a time until store_close() or
+ * store_index_unlock() (or the process's end, however it ends). ERR_BUSY names the holder's pid.
+ * Index runs join instead (store_claims.h), and hold the same right in a library that is not
+ * shared. */
 MUST_USE enum status store_index_lock(struct store *, struct err *err);
 void store_index_unlock(struct store *);
 /* Whether some process holds it just now. */

@@ -48,6 +48,11 @@ struct store_place {
 /* Sorted by path; freed with free() as one block. */
 MUST_USE enum status store_places(struct store *, struct store_place **places, size_t *count,
                                   struct err *err);
+/* Of what somebody has read (`before`) he has made `after`: what is only in the one goes, what is
+ * only in the other comes. What others have added meanwhile stays. */
+MUST_USE enum status store_places_change(struct store *, const struct store_place *before,
+                                         size_t before_count, const struct store_place *after,
+                                         size_t after_count, struct err *err);
 /* Puts these in the place of all others. */
 MUST_USE enum status store_places_replace(struct store *, const struct store_place *, size_t count,
                                           struct err *err);

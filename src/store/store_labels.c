@@ -75,12 +75,15 @@ static enum status check_set(const struct store_set *set, struct err *err)
     return status;
 }
 
-enum status store_labels_replace(struct store *store, int64_t model_id, const struct store_set *set,
-                                 const struct store_label *labels, size_t count, struct err *err)
+typedef enum status labels_writer(struct store *, int64_t model_id, const struct store_set *,
+                                  const struct store_label *, const int *positions, size_t count,
+                                  struct err *);
+
+static enum status write_labels(struct store *store, int64_t model_id, const struct store_set *set,
+                                const struct store_label *labels, size_t count,
+                                labels_writer *write, struct err *err)
 {
-    enum status status = store_require_write(store, err);
-    if (status == OK)
-        status = check_set(set, err);
+    enum status status = check_set(set, err);
     if (status != OK)
         return status;
     int *positions = calloc(count ? count : 1, sizeof *positions);
@@ -90,10 +93,28 @@ enum status store_labels_replace(struct store *store, int64_t model_id, const st
     for (size_t i = 0; status == OK && i < count; i++)
         status = check_label(&labels[i], set, seen, &positions[i], err);
     if (status == OK)
-        status = store->ops->labels_replace(store, model_id, set, labels, positions, count, err);
+        status = write(store, model_id, set, labels, positions, count, err);
     free(seen);
     free(positions);
     return status;
+}
+
+enum status store_labels_replace(struct store *store, int64_t model_id, const struct store_set *set,
+                                 const struct store_label *labels, size_t count, struct err *err)
+{
+    enum status status = store_require_write(store, err);
+    if (status != OK)
+        return status;
+    return write_labels(store, model_id, set, labels, count, store->ops->labels_replace, err);
+}
+
+enum status store_labels_add(struct store *store, int64_t model_id, const struct store_set *set,
+                             const struct store_label *labels, size_t count, struct err *err)
+{
+    enum status status = store_require_write(store, err);
+    if (status != OK)
+        return status;
+    return write_labels(store, model_id, set, labels, count, store->ops->labels_add, err);
 }
 
 enum status store_labels_load(struct store *store, int64_t model_id, const char *set,

@@ -47,6 +47,12 @@ MUST_USE enum status store_labels_replace(struct store *, int64_t model_id,
                                           const struct store_set *, const struct store_label *,
                                           size_t count, struct err *err);
 
+/* Labels of further photos, or others in their place, into the set of this name as it is: its
+ * categories are `set`'s (ERR_ARGUMENT, where their number is another one; ERR_NOT_FOUND, where
+ * there is no such set). For sets that are too large to be replaced in one piece. */
+MUST_USE enum status store_labels_add(struct store *, int64_t model_id, const struct store_set *,
+                                      const struct store_label *, size_t count, struct err *err);
+
 /* The label of each of the matrix's rows. Arrays have `count` entries; strings live until
  * store_labels_free(). */
 struct store_labels {

@@ -3,6 +3,7 @@
  * The verbs of store_models.h; see store.c.
  */
 #include "store/store_ops.h"
+#include "store/store_photos.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,20 +92,43 @@ void store_matrix_free(struct store_matrix *matrix)
     *matrix = (struct store_matrix){0};
 }
 
-/* --- artifacts ---------------------------------------------------------------------------- */
+enum status store_vectors_load(struct store *store, int64_t model_id, const int64_t *photo_ids,
+                               size_t count, uint16_t *vectors, bool *has, struct err *err)
+{
+    if (count > STORE_BATCH_MAX)
+        return err_set(err, ERR_ARGUMENT, "%zu photos at once, which are more than %d", count,
+                       STORE_BATCH_MAX);
+    for (size_t i = 0; i < count; i++)
+        has[i] = false;
+    return store->ops->vectors_load(store, model_id, photo_ids, count, vectors, has, err);
+}
 
-#define ARTIFACT_NAME_MAX 64
+/* --- artifacts ---------------------------------------------------------------------------- */
 
 static enum status check_artifact(const char *name, size_t size_bytes, struct err *err)
 {
     size_t length = strlen(name);
-    if (length == 0 || length > ARTIFACT_NAME_MAX)
+    if (length == 0 || length > STORE_ARTIFACT_NAME_MAX)
         return err_set(err, ERR_ARGUMENT, "an artifact's name has 1 to %d bytes, not %zu",
-                       ARTIFACT_NAME_MAX, length);
+                       STORE_ARTIFACT_NAME_MAX, length);
     if (size_bytes > STORE_ARTIFACT_MAX)
         return err_set(err, ERR_LIMIT, "%s: %zu bytes are more than a library keeps of one kind",
                        name, size_bytes);
     return OK;
+}
+
+enum status store_artifacts(struct store *store, int64_t model_id,
+                            struct store_artifact **artifacts, size_t *count, struct err *err)
+{
+    *artifacts = NULL;
+    *count = 0;
+    enum status status = store->ops->artifacts(store, model_id, artifacts, count, err);
+    if (status != OK) {
+        free(*artifacts);
+        *artifacts = NULL;
+        *count = 0;
+    }
+    return status;
 }
 
 enum status store_artifact_put(struct store *store, int64_t model_id, const char *name,

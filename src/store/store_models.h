@@ -64,12 +64,28 @@ MUST_USE enum status store_matrix_update(struct store *, int64_t model_id,
                                          struct err *err);
 void store_matrix_free(struct store_matrix *);
 
+/* The vectors of some photos: vectors: [count, dim], has: [count], false for what has none (its
+ * vector is zeros). `count` is at most STORE_BATCH_MAX (store_photos.h). */
+MUST_USE enum status store_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids,
+                                        size_t count, uint16_t *vectors, bool *has,
+                                        struct err *err);
+
 /* --- artifacts ---------------------------------------------------------------------------- */
 
 /* Bytes made from a model's vectors (a neighbour graph, a map), under a name of 1 to 64 bytes of
  * the owner's choice. Whether they still fit the vectors is for the owner to tell: from what it has
  * put into them. */
 #define STORE_ARTIFACT_MAX ((size_t)1 << 30) /* bytes */
+
+#define STORE_ARTIFACT_NAME_MAX 64 /* bytes, without the NUL */
+struct store_artifact {
+    char name[STORE_ARTIFACT_NAME_MAX + 1];
+    int64_t size_bytes;
+};
+/* What the model has, by name, bytewise; freed with free(). */
+MUST_USE enum status store_artifacts(struct store *, int64_t model_id,
+                                     struct store_artifact **artifacts, size_t *count,
+                                     struct err *err);
 
 /* Puts it in the place of an older one. */
 MUST_USE enum status store_artifact_put(struct store *, int64_t model_id, const char *name,

@@ -186,6 +186,55 @@ enum status store_photo_find_hash(struct store *store, const struct photo_hash *
     return status;
 }
 
+static enum status check_batch(size_t count, struct err *err)
+{
+    if (count <= STORE_BATCH_MAX)
+        return OK;
+    return err_set(err, ERR_ARGUMENT, "%zu photos at once, which are more than %d", count,
+                   STORE_BATCH_MAX);
+}
+
+enum status store_photos_find(struct store *store, const struct photo_hash *hashes, size_t count,
+                              int64_t *photo_ids, struct err *err)
+{
+    enum status status = check_batch(count, err);
+    if (status == OK && count > 0)
+        memset(photo_ids, 0, count * sizeof *photo_ids);
+    if (status == OK && store->ops->photos_find)
+        return count ? store->ops->photos_find(store, hashes, count, photo_ids, err) : OK;
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = store->ops->photo_find_hash(store, &hashes[i], &photo_ids[i], err);
+    return status;
+}
+
+static enum status load_one_by_one(struct store *store, const int64_t *photo_ids, size_t count,
+                                   struct store_photo *photos, struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < count; i++) {
+        if (photo_ids[i] == 0)
+            continue;
+        status = store->ops->photo_load(store, photo_ids[i], &photos[i], err);
+        if (status == OK && photos[i].path_count == 0) /* and what was read of it means nothing */
+            store_photo_free(&photos[i]);
+    }
+    return status;
+}
+
+enum status store_photos_load(struct store *store, const int64_t *photo_ids, size_t count,
+                              struct store_photo *photos, struct err *err)
+{
+    enum status status = check_batch(count, err);
+    if (status != OK || count == 0)
+        return status;
+    memset(photos, 0, count * sizeof *photos);
+    status = store->ops->photos_load ? store->ops->photos_load(store, photo_ids, count, photos, err)
+                                     : load_one_by_one(store, photo_ids, count, photos, err);
+    for (size_t i = 0; status != OK && i < count; i++)
+        store_photo_free(&photos[i]);
+    return status;
+}
+
 enum status store_photo_ids(struct store *store, int64_t **ids, size_t *count, struct err *err)
 {
     *ids = NULL;

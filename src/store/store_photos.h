@@ -177,6 +177,16 @@ MUST_USE enum status store_photo_find(struct store *, const char *path, int64_t 
 /* The photo with this content; ERR_NOT_FOUND if none, or if no path names it. */
 MUST_USE enum status store_photo_find_hash(struct store *, const struct photo_hash *,
                                            int64_t *photo_id, struct err *err);
+
+/* Many of them at once, for whoever goes through a library: no more than STORE_BATCH_MAX. */
+enum { STORE_BATCH_MAX = 1024 };
+/* photo_ids: [count], 0 for a content that store_photo_find_hash() would not find. */
+MUST_USE enum status store_photos_find(struct store *, const struct photo_hash *hashes,
+                                       size_t count, int64_t *photo_ids, struct err *err);
+/* photos: [count], in the order of the ids, each freed with store_photo_free(); what is not there
+ * any more has path_count 0, and so has what was asked for as 0. */
+MUST_USE enum status store_photos_load(struct store *, const int64_t *photo_ids, size_t count,
+                                       struct store_photo *photos, struct err *err);
 /* All photos that a path names, ascending; with or without vectors. Freed with free(). */
 MUST_USE enum status store_photo_ids(struct store *, int64_t **ids, size_t *count, struct err *err);
 

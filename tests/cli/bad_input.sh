@@ -274,6 +274,8 @@ expect_code 0
 [ -z "$(find . -type l -newer categories.json ! -path './deep/sorted/*/*')" ] ||
     fail "links outside the folder"
 expect_fail 1 'no photograph has the category "Nope"; there are: ' search x --category Nope
+expect_fail 1 '"nosuch:Nope" is neither a category nor SET:CATEGORY; the sets are: categories, default' \
+    search x --category nosuch:Nope
 
 echo "-- placing"
 run classify --copy-to copies

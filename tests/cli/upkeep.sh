@@ -46,6 +46,27 @@ expect_one_line "left alone"
 run backup
 expect_code 2
 
+# A copy from one store to another, map and all.
+run map --json map.json
+run store copy library.db copied.db
+expect_code 0
+expect_in out "12 photographs copied, 0 were there"
+expect_in out "verified, checksum"
+FOVEA_LIBRARY=copied.db run map --json map-copied.json --quality
+expect_in out "kept"
+run store copy library.db copied.db --json
+expect_code 0
+expect_in out '"photos":{"total":12,"copied":0}'
+expect_in out '"verified":true'
+run store copy library.db ./library.db
+expect_code 2
+expect_one_line "the same library"
+run store copy nothing.db copied.db
+expect_code 1
+expect_one_line "nothing.db"
+run store copy library.db
+expect_code 2
+
 # Export and import: the same answers.
 run export export --json
 expect_code 0

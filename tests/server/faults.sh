@@ -83,6 +83,11 @@ rm "$path"
 mv "$path.away" "$path"
 answer 200 "/api/v1/photos/$id/original"
 
+# --- an address that another program listens on
+run serve --library library.db --model demo --listen "${address#http://}"
+expect_code 1
+expect_one_line "give --listen another port"
+
 # --- stopped while clients wait: what is in flight is answered
 for _ in 1 2 3 4 5 6 7 8; do
     curl -sS -o /dev/null -w '%{http_code}\n' "$address/api/v1/photos/$id/original" >>codes &

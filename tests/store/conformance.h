@@ -9,6 +9,13 @@
 
 #include <stdbool.h>
 
+/* A kind of store, and where its libraries are for one test. */
+struct kind {
+    const char *name;
+    void (*place)(const char *dir, char *location, size_t size);
+};
+extern const struct kind postgres_kind; /* conformance_postgres.c */
+
 /* An open library with one model; every test gets an empty one. */
 struct fixture {
     char *dir;
@@ -41,6 +48,7 @@ int conformance_contents(void);
 int conformance_photos(void);
 int conformance_models(void);
 int conformance_labels(void);
+int conformance_batches(void);
 int conformance_processes(void);
 
 /* The program started as "try-lock LOCATION HOLDER": 0 if it gets the lock, 1 if that is busy and

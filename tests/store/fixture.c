@@ -121,10 +121,13 @@ struct photo_hash content_hash(int content)
     return hash;
 }
 
+/* No exponent bit that makes a float16 larger than 2: no infinity, not a NaN. */
+#define FINITE 0xbfff
+
 void content_vector(int content, int dim, uint16_t *vector)
 {
     for (int d = 0; d < dim; d++)
-        vector[d] = (uint16_t)mix(((uint64_t)content << 20) + (uint64_t)d);
+        vector[d] = (uint16_t)mix(((uint64_t)content << 20) + (uint64_t)d) & FINITE;
 }
 
 const struct photo_meta *content_meta(int content)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The contract of store.h, for every kind of store. A new kind adds a row to `kinds`.
+ * The contract of store.h, for every kind of store: SQLite's, or PostgreSQL's where a server's URL
+ * is in $FOVEA_TEST_POSTGRES (cluster.sh). What a kind lacks its tests find out from the store.
  */
 #include "conformance.h"
 
@@ -8,15 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct kind {
-    const char *name;
-    const char *location; /* below a scratch folder */
-};
+static void place_sqlite(const char *dir, char *location, size_t size)
+{
+    snprintf(location, size, "%s", at(dir, "deep/library.fovea"));
+}
 
-static const struct kind kinds[] = {
-    {"sqlite", "deep/library.fovea"},
-};
-static const struct kind *kind;
+static const struct kind sqlite_kind = {"sqlite", place_sqlite};
+static const struct kind *kind = &sqlite_kind;
 
 int conformance_setup(void **state)
 {
@@ -24,7 +23,7 @@ int conformance_setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     f->dir = scratch_make();
-    snprintf(f->location, sizeof f->location, "%s", at(f->dir, kind->location));
+    kind->place(f->dir, f->location, sizeof f->location);
     assert_ok(store_open(&f->store, f->location, STORE_WRITE, &err));
     assert_ok(store_model_use(f->store, "ViT-T/test", "f00d", DIM, &f->model, &err));
     *state = f;
@@ -90,12 +89,11 @@ int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "try-lock") == 0)
         return try_lock(argv[2], argv[3]);
-    int failed = 0;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        kind = &kinds[i];
-        print_message("store: %s\n", kind->name);
-        failed += conformance_index() + conformance_contents() + conformance_photos() +
-                  conformance_models() + conformance_labels() + conformance_processes();
-    }
+    if (getenv("FOVEA_TEST_POSTGRES"))
+        kind = &postgres_kind;
+    print_message("store: %s\n", kind->name);
+    int failed = conformance_index() + conformance_contents() + conformance_photos() +
+                 conformance_models() + conformance_labels() + conformance_batches() +
+                 conformance_processes();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

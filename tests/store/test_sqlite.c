@@ -165,8 +165,6 @@ static void test_missing_and_empty(void **state)
     assert_fails(store_open(&store, p->dir, STORE_WRITE, &err), ERR_ARGUMENT, "folder");
     assert_fails(store_open(&store, "/dev/null", STORE_WRITE, &err), ERR_ARGUMENT, "regular");
     assert_fails(store_open(&store, at(p->library, "x"), STORE_WRITE, &err), ERR_IO, p->library);
-    assert_fails(store_open(&store, "postgres://host/db", STORE_WRITE, &err), ERR_UNSUPPORTED,
-                 "PostgreSQL");
 }
 
 static void test_special_names_are_files(void **state)

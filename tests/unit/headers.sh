@@ -52,7 +52,7 @@ fi
 # flags, is not for including alone.
 count=0
 for header in $(cd "$root/src" && find . -name '*.h' ! -name '*_tmpl.h' ! -name '*_vec.h' | sort); do
-    grep -qE '<(vips/|dnnl)' "$root/src/$header" && continue
+    grep -qE '<(vips/|dnnl|libpq)|store/(pg_sql|postgres)\.h' "$root/src/$header" && continue
     echo "#include \"$header\"" |
         compiles "$header" "$@" -x c -std=c17 -D_GNU_SOURCE -I "$root/src" -I "$root/include"
     count=$((count + 1))

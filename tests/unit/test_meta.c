@@ -778,6 +778,19 @@ static void make_raf(struct bytes *b)
     free(jpeg);
 }
 
+/* As an input for the fuzzer, where FOVEA_WRITE_SEEDS names a folder (tests/fuzz). */
+static void keep_seed(const char *name, const struct bytes *b)
+{
+    const char *folder = getenv("FOVEA_WRITE_SEEDS");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder ? folder : "", name);
+    FILE *out = folder ? fopen(path, "wb") : NULL;
+    if (!out)
+        return;
+    assert_int_equal(fwrite(b->data, 1, b->size, out), b->size);
+    assert_int_equal(fclose(out), 0);
+}
+
 static void test_containers(void **state)
 {
     static const struct {
@@ -810,6 +823,7 @@ static void test_containers(void **state)
         put_exif(i % 2);
         b->size = 0;
         containers[i].make(b);
+        keep_seed(containers[i].name, b);
         struct photo_meta meta;
         struct meta_hints hints;
         meta_read(&meta, &hints, b->data, b->size);
@@ -866,6 +880,7 @@ static void test_cr3(void **state)
     ADD(box, "\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac");
     add(box, xmp_packet, XMP_BYTES);
     add_box(b, "uuid", box->data, box->size);
+    keep_seed("CR3", b);
     struct photo_meta meta;
     struct meta_hints hints;
     meta_read(&meta, &hints, b->data, b->size);
