@@ -5,6 +5,7 @@
  * through the store's table. So the kinds agree about what an acceptable argument is, and a kind
  * only holds what is its own.
  */
+#include "store/store_origin.h"
 #include "store/store_ops.h"
 
 #include <stdlib.h>
@@ -39,6 +40,13 @@ static enum status name_url(const char *url, struct str *out, struct err *err)
     return postgres_name(url, out, err);
 }
 #else
+static enum status open_url(struct store **out, const char *url, enum store_mode mode,
+                            struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "this fovea was built without PostgreSQL: give the path of a library file");
+}
+
 static enum status check_url(const char *url, struct store_health *out, struct err *err)
 {
     struct store *none;
@@ -51,11 +59,10 @@ static enum status name_url(const char *url, struct str *out, struct err *err)
     return OK;
 }
 
-static enum status open_url(struct store **out, const char *url, enum store_mode mode,
-                            struct err *err)
+enum status store_origin_visit(const char *url, int64_t *total, store_origin_visitor *visit,
+                               void *context, struct err *err)
 {
-    return err_set(err, ERR_UNSUPPORTED,
-                   "this fovea was built without PostgreSQL: give the path of a library file");
+    return err_set(err, ERR_UNSUPPORTED, "this fovea was built without PostgreSQL");
 }
 #endif
 
