@@ -39,6 +39,13 @@ static enum status name_url(const char *url, struct str *out, struct err *err)
     return postgres_name(url, out, err);
 }
 #else
+static enum status open_url(struct store **out, const char *url, enum store_mode mode,
+                            struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "this fovea was built without PostgreSQL: give the path of a library file");
+}
+
 static enum status check_url(const char *url, struct store_health *out, struct err *err)
 {
     struct store *none;
@@ -49,13 +56,6 @@ static enum status name_url(const char *url, struct str *out, struct err *err)
 {
     str_put(out, "a PostgreSQL database");
     return OK;
-}
-
-static enum status open_url(struct store **out, const char *url, enum store_mode mode,
-                            struct err *err)
-{
-    return err_set(err, ERR_UNSUPPORTED,
-                   "this fovea was built without PostgreSQL: give the path of a library file");
 }
 #endif
 
