@@ -5,6 +5,7 @@
  * through the store's table. So the kinds agree about what an acceptable argument is, and a kind
  * only holds what is its own.
  */
+#include "store/store_origin.h"
 #include "store/store_ops.h"
 
 #include <stdlib.h>
@@ -56,6 +57,12 @@ static enum status name_url(const char *url, struct str *out, struct err *err)
 {
     str_put(out, "a PostgreSQL database");
     return OK;
+}
+
+enum status store_origin_visit(const char *url, int64_t *total, store_origin_visitor *visit,
+                               void *context, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "this fovea was built without PostgreSQL");
 }
 #endif
 
