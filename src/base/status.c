@@ -4,26 +4,19 @@
  * path must work too.
  */
 #include "base/status.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Error texts quote file names, and file names may hold anything but '/' and NUL. */
-static void keep_one_line(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 PRINTF_LIKE(3, 0)
 static void set_text(struct err *err, enum status status, const char *format, va_list args)
 {
     err->status = status;
     vsnprintf(err->text, sizeof err->text, format, args);
-    keep_one_line(err->text);
+    text_disarm(err->text); /* they quote names of files, which may hold anything */
 }
 
 enum status err_set(struct err *err, enum status status, const char *format, ...)

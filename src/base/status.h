@@ -32,8 +32,8 @@ struct err {
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* Sets *err (which may be NULL) and returns `status`. Over-long texts are cut; control characters
- * (a newline in a file name) are replaced by '?', so that an error stays one line. */
+/* Sets *err (which may be NULL) and returns `status`. Over-long texts are cut; what a
+ * terminal would obey and not show (text_disarm) becomes '?', so that an error stays one line. */
 enum status err_set(struct err *err, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "prefix: " in front of the text of *err and returns its status. */

@@ -102,6 +102,40 @@ void str_put_utf8(struct str *s, const char *bytes)
     }
 }
 
+size_t text_next(const char *text, bool *shown)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t size = utf8_size(p);
+    if (size == 0) /* Latin-1, most likely */
+        *shown = p[0] >= 0xa0;
+    else if (size == 1)
+        *shown = p[0] >= 0x20 && p[0] != 0x7f;
+    else if (size == 2)
+        *shown = !(p[0] == 0xc2 && p[1] < 0xa0);
+    else if (size == 3 && p[0] == 0xe2) /* U+2028 to 202E, U+2066 to 2069 */
+        *shown = !(p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) &&
+                 !(p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+    else
+        *shown = true;
+    return size == 0 ? 1 : size;
+}
+
+void text_disarm(char *text)
+{
+    char *to = text;
+    while (*text) {
+        bool shown;
+        const size_t size = text_next(text, &shown);
+        if (shown)
+            memmove(to, text, size);
+        else
+            *to = '?';
+        to += shown ? size : 1;
+        text += size;
+    }
+    *to = '\0';
+}
+
 void str_format(struct str *s, const char *format, ...)
 {
     va_list args, again;

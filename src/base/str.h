@@ -38,6 +38,16 @@ void str_putc(struct str *, char c);
 void str_put_utf8(struct str *, const char *bytes);
 void str_format(struct str *, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Names of files and words of pictures, on their way to a terminal or into a line of a log.
+ *
+ * The size of the character that the text begins with (1 for a byte that is part of none), and
+ * whether a terminal shows it: not control characters (C0, DEL, C1; also C1 as single bytes, which
+ * some terminals still obey), line and paragraph separators, and what changes the direction of the
+ * text after it. */
+size_t text_next(const char *text, bool *shown);
+/* Each character that is not shown becomes '?', in place. */
+void text_disarm(char *text);
+
 static inline bool str_ok(const struct str *s)
 {
     return !s->failed;

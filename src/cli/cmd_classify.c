@@ -376,7 +376,9 @@ static enum status print_failures(const struct work *work, struct err *err)
     for (size_t i = 0; i < count; i++) {
         output_text("failed: ");
         output_name(failures[i].path);
-        output_format(": %s\n", failures[i].reason);
+        output_text(": ");
+        output_name(failures[i].reason);
+        output_text("\n");
     }
     free(failures);
     return OK;

@@ -363,7 +363,7 @@ static void csv_member(struct str *csv, const struct duplicate_group *group, siz
     const struct duplicate_member *m = &group->members[i];
     str_format(csv, "%zu,%s,%s,", number, duplicate_tier_names[group->tier],
                i == 0 ? "True" : "False");
-    csv_field(csv, m->path);
+    csv_path(csv, m->path);
     str_format(csv, ",%lld,", (long long)m->size_bytes);
     csv_number(csv, (double)m->score);
     str_putc(csv, ',');

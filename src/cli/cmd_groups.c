@@ -157,8 +157,10 @@ static void print_group(const struct map_run *run, const struct photo_group *gro
     output_format("%6zu  ", count);
     if (!group->names[0])
         output_text("(no name)");
-    for (int n = 0; n < GROUP_NAMES && group->names[n]; n++)
-        output_format("%s%s", n ? ", " : "", group->names[n]);
+    for (int n = 0; n < GROUP_NAMES && group->names[n]; n++) {
+        output_text(n ? ", " : "");
+        output_name(group->names[n]);
+    }
     output_text("\n");
     size_t shown = 0;
     for (size_t t = 0; t < group->typical_count && shown < TYPICAL_SHOWN; t++) {

@@ -157,6 +157,14 @@ struct work {
     double elapsed_ms; /* of encoding and finding, not of opening */
 };
 
+static bool needs_vectors(const struct work *work)
+{
+    struct find_request request = {.unwanted_count = work->query.count - work->query.wanted};
+    struct err ignored; /* the options were checked */
+    return find_args_apply(&work->args->find, 0, &request, &ignored) != OK ||
+           find_needs_vectors(&request);
+}
+
 static enum status open_work(struct work *work, struct err *err)
 {
     const struct search_args *args = work->args;
@@ -185,8 +193,9 @@ static enum status open_work(struct work *work, struct err *err)
     if (status == OK)
         status = session_open(&work->session, work->model, &how, err);
     if (status == OK)
-        status = snapshot_open(&work->snapshot, work->store, work->model_id, SNAPSHOT_BYTES_NEVER,
-                               NULL, err);
+        status =
+            snapshot_open(&work->snapshot, work->store, work->model_id,
+                          needs_vectors(work) ? SNAPSHOT_BYTES_NEVER : SNAPSHOT_ROWS, NULL, err);
     return status;
 }
 

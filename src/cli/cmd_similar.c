@@ -126,13 +126,37 @@ static enum status find_photo(struct work *work, struct err *err)
 
 static enum status open_snapshot(struct work *work, int64_t model_id, struct err *err)
 {
-    enum status status =
-        snapshot_open(&work->snapshot, work->store, model_id, SNAPSHOT_BYTES_NEVER, NULL, err);
+    struct find_request request = {0};
+    enum status status = find_args_apply(&work->args->find, 0, &request, err);
+    if (status == OK)
+        status = snapshot_open(&work->snapshot, work->store, model_id,
+                               find_needs_vectors(&request) ? SNAPSHOT_BYTES_NEVER : SNAPSHOT_ROWS,
+                               NULL, err);
     if (status != OK)
         return status;
     size_t size = (size_t)work->snapshot->matrix->dim * sizeof *work->query;
     work->query = malloc(size ? size : 1);
     return work->query ? OK : err_no_memory(err, "the query", size);
+}
+
+static enum status take_vector(struct work *work, size_t row, struct err *err)
+{
+    const struct store_matrix *matrix = work->snapshot->matrix;
+    const size_t dim = (size_t)matrix->dim;
+    bool has = true;
+    uint16_t *vector = malloc(dim * sizeof *vector);
+    if (!vector)
+        return err_no_memory(err, "a vector", dim * sizeof *vector);
+    enum status status = OK;
+    if (matrix->vectors)
+        memcpy(vector, matrix->vectors + row * dim, dim * sizeof *vector);
+    else
+        status = store_vectors_load(work->store, work->stored.id, &matrix->photo_ids[row], 1,
+                                    vector, &has, err);
+    if (status == OK)
+        work->snapshot->kernels->f16_to_f32(work->query, vector, dim);
+    free(vector);
+    return status;
 }
 
 /* Leaves `snapshot` NULL if the library has no vector of it. */
@@ -142,11 +166,11 @@ static enum status take_stored(struct work *work, struct err *err)
     if (status != OK)
         return status;
     const struct store_matrix *matrix = work->snapshot->matrix;
-    size_t row = snapshot_row_of(work->snapshot, work->photo_id), dim = (size_t)matrix->dim;
+    size_t row = snapshot_row_of(work->snapshot, work->photo_id);
     if (row != SNAPSHOT_NO_ROW) {
-        work->snapshot->kernels->f16_to_f32(work->query, matrix->vectors + row * dim, dim);
+        status = take_vector(work, row, err);
         const struct query_part part = {work->query, 1};
-        return query_combine(&part, 1, matrix->dim, work->query, err);
+        return status == OK ? query_combine(&part, 1, matrix->dim, work->query, err) : status;
     }
     snapshot_unref(work->snapshot);
     free(work->query);

@@ -102,7 +102,9 @@ static void print_errors(const struct contents *c)
 {
     for (size_t i = 0; i < c->failure_count; i++) {
         output_name(c->failures[i].path);
-        output_format(": %s\n", c->failures[i].reason);
+        output_text(": ");
+        output_name(c->failures[i].reason);
+        output_text("\n");
     }
     if (c->failure_count == 0)
         output_text("every file could be read\n");

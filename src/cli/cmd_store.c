@@ -142,7 +142,8 @@ static const struct command command_copy = {
 
 /* --- the group ---------------------------------------------------------------------------- */
 
-static const struct command *const subcommands[] = {&command_copy, NULL};
+extern const struct command command_store_shard; /* cmd_store_shard.c */
+static const struct command *const subcommands[] = {&command_copy, &command_store_shard, NULL};
 
 const struct command command_store = {
     .name = "store",

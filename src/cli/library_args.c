@@ -51,7 +51,8 @@ enum status library_open(struct store **out, const char *library, enum store_mod
     struct stat st;
     struct str path = str_new(PATH_LIMIT);
     enum status status = library_path(&path, library, err);
-    if (status == OK && !may_create && stat(str_text(&path), &st) != 0 && errno == ENOENT)
+    if (status == OK && !may_create && !store_is_url(str_text(&path)) &&
+        stat(str_text(&path), &st) != 0 && errno == ENOENT)
         status = err_set(err, ERR_NOT_FOUND,
                          "there is no library at %s; `fovea index DIR` makes one", str_text(&path));
     if (status == OK)

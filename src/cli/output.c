@@ -50,9 +50,11 @@ void output_bytes(const char *bytes, size_t size)
 
 void output_name(const char *name)
 {
-    for (; *name; name++) {
-        char c = (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name;
-        put_bytes(&c, 1, NULL);
+    while (*name) {
+        bool shown;
+        const size_t size = text_next(name, &shown);
+        put_bytes(shown ? name : "?", shown ? size : 1, NULL);
+        name += size;
     }
 }
 
@@ -81,12 +83,37 @@ enum status output_finish(struct err *err)
     return err_errno(err, write_error, "cannot write the results");
 }
 
+/* jansson escapes C0 alone. What else a terminal would obey stands only within strings, where it
+ * can be written as an escape; a character comes whole. */
+static int put_json(const char *bytes, size_t size, void *unused)
+{
+    for (size_t begin = 0, at = 0;;) {
+        bool shown = true;
+        const size_t length = at < size ? text_next(bytes + at, &shown) : 0;
+        if (length > 1 && shown) {
+            at += length;
+        } else if (length == 1 && bytes[at] != 0x7f) {
+            at++;
+        } else {
+            if (put_bytes(bytes + begin, at - begin, NULL) != 0 || length == 0)
+                return output_ok() ? 0 : -1;
+            const unsigned char *c = (const unsigned char *)bytes + at;
+            const unsigned code = length == 1 ? c[0]
+                                  : length == 2
+                                      ? (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu)
+                                      : (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+            output_format("\\u%04X", code);
+            begin = at += length;
+        }
+    }
+}
+
 enum status output_json(json_t *value, struct err *err)
 {
     if (!value)
         return err_set(err, ERR_MEMORY, "not enough memory for the results");
     int failed = json_dump_callback(
-        value, put_bytes, NULL, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
+        value, put_json, NULL, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
     json_decref(value);
     put_bytes("\n", 1, NULL);
     if (!output_ok())

@@ -4,6 +4,8 @@
  */
 #include "cli/report.h"
 
+#include "base/str.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -29,18 +31,11 @@ enum exit_code report_error(const struct err *err)
     return exit_code_of(err->status);
 }
 
-static void make_plain(char *text)
-{
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-}
-
 void report_note(const char *note)
 {
     char text[ERR_TEXT_MAX];
     snprintf(text, sizeof text, "%s", note);
-    make_plain(text);
+    text_disarm(text);
     fprintf(stderr, "%sfovea: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
 }
 
@@ -51,6 +46,6 @@ void report_warning(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    make_plain(text);
+    text_disarm(text);
     fprintf(stderr, "fovea: warning: %s\n", text);
 }

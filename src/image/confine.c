@@ -273,7 +273,8 @@ static void write_program(struct program *p)
     answer_all(p, allowed, COUNT(allowed), SECCOMP_RET_ALLOW);
     only_without(p, SYS_mmap, 2, PROT_EXEC, FAIL(EPERM));
     only_without(p, SYS_mprotect, 2, PROT_EXEC, FAIL(EPERM));
-    only_with(p, SYS_tgkill, 0, (uint32_t)getpid(), SECCOMP_RET_KILL_PROCESS); /* how libc aborts */
+    only_with(p, SYS_tgkill, 0, (uint32_t)getpid(),
+              SECCOMP_RET_KILL_PROCESS); /* to itself: abort */
     only_with(p, SYS_prctl, 0, PR_SET_NAME, FAIL(EPERM));
     only_threads(p);
     only_reading_limits(p);

@@ -22,6 +22,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The sanitizers' shadow memory is all of the address space: it cannot be limited. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define DECODER_MEMORY_UNLIMITED
+#endif
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define DECODER_MEMORY_UNLIMITED
+#endif
+
 enum { DECODER_SOCKET = 3, DECODER_MEMORY = 4 }; /* numbers of the child's files */
 enum { DECODER_IDLE_S = 30 };                    /* after which a child ends */
 

@@ -151,12 +151,28 @@ void csv_number(struct str *out, double x)
     str_put(out, text);
 }
 
+/* Spreadsheets take what begins so for a formula, quoted or not, and run it. */
+static bool is_formula(const char *text)
+{
+    return *text && strchr("=+-@\t\r", *text);
+}
+
+void csv_path(struct str *out, const char *path)
+{
+    struct str same = str_new(out->limit);
+    str_format(&same, "%s%s", is_formula(path) ? "./" : "", path);
+    csv_field(out, str_text(&same));
+    out->failed |= same.failed;
+    str_free(&same);
+}
+
 void csv_field(struct str *out, const char *text)
 {
     struct str clean = str_new(out->limit);
     str_put_utf8(&clean, text);
     bool quoted = strpbrk(text, ",\"\r\n") != NULL;
     str_put(out, quoted ? "\"" : "");
+    str_put(out, is_formula(text) ? "'" : "");
     for (const char *c = str_text(&clean); *c; c++) {
         if (*c == '"')
             str_putc(out, '"');
@@ -209,7 +225,7 @@ enum status classification_csv(const struct classification *c, const struct stor
         if (rows && !row_set_has(rows, i))
             continue;
         const struct verdict *v = &c->verdicts[i];
-        csv_field(out, below(matrix->paths[i], base));
+        csv_path(out, below(matrix->paths[i], base));
         str_putc(out, ',');
         csv_names(out, c, categories, i);
         str_putc(out, ',');

@@ -102,7 +102,9 @@ MUST_USE enum status classification_csv(const struct classification *, const str
 
 /* A number as Python prints round(x, 4): "0.83", "1.0", "0.0". */
 void csv_number(struct str *out, double x);
-/* A field, quoted where RFC 4180 asks for it. */
+/* A field, quoted where RFC 4180 asks for it. What a spreadsheet would run as a formula has an
+ * apostrophe in front, and as a path "./", which is the same path. */
 void csv_field(struct str *out, const char *text);
+void csv_path(struct str *out, const char *path);
 
 #endif

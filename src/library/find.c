@@ -12,6 +12,7 @@
 #include "library/find.h"
 
 #include "library/duplicates.h"
+#include "library/find_near.h"
 #include "library/snapshot.h"
 #include "search/floor.h"
 #include "search/scan.h"
@@ -34,7 +35,8 @@ struct finding {
     struct scan_hit *hits; /* [found] best first */
     size_t *collapsed;     /* [found] */
     size_t found;
-    float *scores; /* [rows of the snapshot] scratch; NULL until it is needed */
+    float *scores;         /* [rows of the snapshot] scratch; NULL until it is needed */
+    struct find_near near; /* where the store has the vectors */
     struct find_answer *answer;
 };
 
@@ -161,6 +163,9 @@ static enum status scan(struct finding *f, size_t limit, struct err *err)
     f->collapsed = calloc(limit + 1, sizeof *f->collapsed);
     if (!f->hits || !f->collapsed)
         return err_no_memory(err, "search hits", limit * sizeof *f->hits);
+    if (f->snapshot->store)
+        return find_near_top(&f->near, &f->rows, limit, f->request->unique, f->hits, &f->found,
+                             err);
     struct scan_request request = scan_of(f, f->request->query);
     request.rows = rows == f->snapshot->matrix->count ? NULL : &f->rows;
     request.limit = limit;
@@ -173,13 +178,19 @@ static bool moments_near(const struct store_fact *a, const struct store_fact *b)
            llabs((long long)(a->taken_ms - b->taken_ms)) <= DUPLICATE_MOMENT_SECONDS * 1000LL;
 }
 
+static const uint16_t *vector_of(const struct finding *f, size_t row)
+{
+    return f->snapshot->store
+               ? find_near_vector(&f->near, row)
+               : f->snapshot->matrix->vectors + row * (size_t)f->snapshot->matrix->dim;
+}
+
 static float cosine(const struct finding *f, size_t a, size_t b, float *wide)
 {
     const size_t dim = (size_t)f->snapshot->matrix->dim;
     float score;
-    f->snapshot->kernels->f16_to_f32(wide, f->snapshot->matrix->vectors + a * dim, dim);
-    f->snapshot->kernels->dot_f16_rows(&score, wide, f->snapshot->matrix->vectors + b * dim, 1,
-                                       dim);
+    f->snapshot->kernels->f16_to_f32(wide, vector_of(f, a), dim);
+    f->snapshot->kernels->dot_f16_rows(&score, wide, vector_of(f, b), 1, dim);
     return score;
 }
 
@@ -246,6 +257,8 @@ static enum status count_strong(struct finding *f, struct err *err)
     answer->strong = answer->strong_count > 0;
     if (f->request->unique || answer->strong_count < f->found || f->found == rows)
         return OK;
+    if (f->snapshot->store)
+        return find_near_count(&f->near, &f->rows, answer->floor, &answer->strong_count, err);
     enum status status = score(f, f->request->query, &f->rows, err);
     answer->strong_count = 0;
     for (size_t row = 0; status == OK && row < f->rows.rows; row++)
@@ -322,12 +335,21 @@ static enum status check(const struct find_request *r, struct err *err)
     return OK;
 }
 
+bool find_needs_vectors(const struct find_request *request)
+{
+    return request->floor_mode == FIND_FLOOR_AUTO || request->unwanted_count > 0;
+}
+
 enum status find(struct find_answer *out, const struct snapshot *snapshot,
                  const struct find_request *request, struct err *err)
 {
     *out = (struct find_answer){0};
     struct finding f = {.snapshot = snapshot, .request = request, .answer = out};
     enum status status = check(request, err);
+    if (status == OK && snapshot->store && find_needs_vectors(request))
+        status = err_set(err, ERR_INTERNAL, "such a search needs a snapshot with vectors");
+    if (status == OK)
+        status = find_near_open(&f.near, snapshot, request->query, err);
     if (status == OK)
         status = choose_rows(&f, err);
     if (status == OK)
@@ -348,6 +370,7 @@ enum status find(struct find_answer *out, const struct snapshot *snapshot,
     free(f.hits);
     free(f.collapsed);
     free(f.scores);
+    find_near_close(&f.near);
     return status;
 }
 

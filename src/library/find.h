@@ -63,10 +63,15 @@ struct find_answer {
     float floor;
     bool strong;         /* false: nothing reaches the floor, and hits is the single closest (with
                             `weak`: all that the window has) */
-    size_t strong_count; /* that reach the floor, before the window; at least, if unique */
+    size_t strong_count; /* that reach the floor, before the window; at least, if unique, or found
+                            by an index */
     size_t total;        /* photos that the filter lets pass */
     size_t excluded;     /* of these, left out for an unwanted phrase */
 };
+
+/* Whether it asks about every vector (an adaptive floor, unwanted phrases): a snapshot without
+ * vectors (SNAPSHOT_ROWS) does not do for it. */
+bool find_needs_vectors(const struct find_request *);
 
 /* ERR_ARGUMENT for a limit out of range, what filter_apply() says, ERR_MEMORY. */
 MUST_USE enum status find(struct find_answer *out, const struct snapshot *,

@@ -121,11 +121,12 @@ static enum status load_sets(struct snapshot_private *p, struct store *store, in
 }
 
 static enum status load(struct snapshot_private *p, struct store *store, int64_t model_id,
-                        const struct snapshot *previous, struct err *err)
+                        const struct snapshot *previous, bool rows_only, struct err *err)
 {
     enum status status =
-        previous ? store_matrix_update(store, model_id, previous->matrix, &p->matrix, err)
-                 : store_matrix_load(store, model_id, &p->matrix, err);
+        rows_only  ? store_rows_load(store, model_id, &p->matrix, err)
+        : previous ? store_matrix_update(store, model_id, previous->matrix, &p->matrix, err)
+                   : store_matrix_load(store, model_id, &p->matrix, err);
     if (status == OK)
         status = store_facts_load(store, &p->matrix, &p->facts, err);
     if (status == OK)
@@ -135,7 +136,7 @@ static enum status load(struct snapshot_private *p, struct store *store, int64_t
 
 static enum status make_bytes(struct snapshot_private *p, enum snapshot_bytes want, struct err *err)
 {
-    if (want == SNAPSHOT_BYTES_NEVER || p->matrix.count < SNAPSHOT_BYTES_FROM)
+    if (want != SNAPSHOT_BYTES_AUTO || p->matrix.count < SNAPSHOT_BYTES_FROM)
         return OK;
     return bytes_matrix_make(&p->bytes, &p->kernels, p->matrix.vectors, p->matrix.count,
                              p->matrix.dim, 0, err);
@@ -143,6 +144,8 @@ static enum status make_bytes(struct snapshot_private *p, enum snapshot_bytes wa
 
 static void destroy(struct snapshot_private *p)
 {
+    if (p->public.store)
+        store_read_end(p->public.store);
     for (size_t i = 0; i < p->set_count; i++)
         store_labels_free(&p->sets[i]);
     free(p->sets);
@@ -177,7 +180,8 @@ static enum status make(struct snapshot_private *p, struct store *store, int64_t
     if (status != OK)
         return status;
     kernels_init(&p->kernels, flags);
-    status = load(p, store, model_id, previous, err);
+    const bool rows_only = want == SNAPSHOT_ROWS && store_searches(store);
+    status = load(p, store, model_id, previous, rows_only, err);
     return status == OK ? make_bytes(p, want, err) : status;
 }
 
@@ -201,9 +205,12 @@ enum status snapshot_open(const struct snapshot **out, struct store *store, int6
         status = err_no_memory(err, "the library", sizeof *p);
     if (status == OK)
         status = make(p, store, model_id, previous, want, err);
-    store_read_end(store);
+    const bool held = status == OK && want == SNAPSHOT_ROWS && store_searches(store);
+    if (!held)
+        store_read_end(store);
     if (status == OK) {
         publish(p, model_id, revision);
+        p->public.store = held ? store : NULL;
         *out = &p->public;
     } else if (p) {
         destroy(p);

@@ -40,12 +40,16 @@ struct snapshot {
     const struct store_labels *labels; /* of the category set written last */
     const struct bytes_matrix *bytes;  /* NULL: scanned in one pass */
     const struct kernels *kernels;
+    struct store *store; /* NULL, or it has the vectors and finds the nearest (SNAPSHOT_ROWS) */
     struct snapshot_private *private;
 };
 
 enum snapshot_bytes {
     SNAPSHOT_BYTES_AUTO,  /* from SNAPSHOT_BYTES_FROM rows on: for many queries */
     SNAPSHOT_BYTES_NEVER, /* for one query: making them costs more than a scan */
+    SNAPSHOT_ROWS,        /* for one query of a store that searches: without vectors. The store is
+                             held for reading, and used, until the last snapshot_unref(). Of any
+                             other store it is as SNAPSHOT_BYTES_NEVER. */
 };
 
 /* Reads the model's part of the library. `previous` (may be NULL; of the same model) lends what has

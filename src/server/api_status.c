@@ -116,10 +116,11 @@ void api_login(struct exchange *x)
     struct fields fields = {.x = x, .where = "", .ok = true};
     fields_only(&fields, request, names);
     const char *token = fields_text(&fields, request, "token", TOKEN_BYTES_MAX);
-    if (fields.ok && (!x->server->gate.token[0] || gate_token_is(&x->server->gate, token))) {
+    bool answered = !fields.ok;
+    if (fields.ok && gate_try_token(&x->server->gate, x, token, &answered)) {
         reply_no_content(x);
         gate_set_cookie(&x->server->gate, x);
-    } else if (fields.ok) {
+    } else if (!answered) {
         reply_error(x, 401, "that is not the token");
     }
     json_decref(request);

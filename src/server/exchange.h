@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "server/multipart.h"
+#include "server/throttle.h"
 #include "server/uri.h"
 
 #include <jansson.h>
@@ -68,6 +69,7 @@ struct exchange {
     enum method method;
     struct uri uri;
     struct request_headers headers;
+    struct peer peer;    /* who asks, as far as the connection tells */
     const uint8_t *body; /* [body_size], whole */
     size_t body_size;
 

@@ -4,8 +4,11 @@
  */
 #include "server/gate.h"
 
+#include "base/clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +100,8 @@ static enum status make_cookie(struct gate *gate, struct err *err)
 
 enum status gate_open(struct gate *gate, const struct gate_options *options, struct err *err)
 {
-    *gate = (struct gate){0};
+    memset(gate, 0, sizeof *gate);
+    throttle_open(&gate->throttle);
     if (options->origin_count > ORIGINS_MAX)
         return err_set(err, ERR_LIMIT, "more than %d allowed origins", ORIGINS_MAX);
     for (size_t i = 0; i < options->origin_count; i++) {
@@ -123,6 +127,11 @@ enum status gate_open(struct gate *gate, const struct gate_options *options, str
         memcpy(gate->token, options->token, length + 1);
     }
     return make_cookie(gate, err);
+}
+
+void gate_close(struct gate *gate)
+{
+    throttle_close(&gate->throttle);
 }
 
 /* --- host and origin ---------------------------------------------------------------------- */
@@ -235,9 +244,33 @@ static bool equal(const char *secret, const char *given, size_t given_size)
     return difference == 0;
 }
 
-bool gate_token_is(const struct gate *gate, const char *token)
+struct guess {
+    const struct gate *gate;
+    const char *token;
+};
+
+static bool guess_is_right(const void *context)
 {
-    return gate->token[0] && equal(gate->token, token, strlen(token));
+    const struct guess *guess = context;
+    return equal(guess->gate->token, guess->token, strlen(guess->token));
+}
+
+bool gate_try_token(struct gate *gate, struct exchange *x, const char *token, bool *answered)
+{
+    const struct guess guess = {gate, token};
+    bool right;
+    *answered = false;
+    if (!gate->token[0])
+        return true;
+    const double wait_s =
+        throttle_try(&gate->throttle, &x->peer, clock_seconds(), guess_is_right, &guess, &right);
+    if (wait_s > 0) {
+        *answered = true;
+        reply_error(x, 429, "too many wrong tokens came from your address; wait %.0f s",
+                    ceil(wait_s));
+        reply_header(x, "Retry-After", "%.0f", ceil(wait_s));
+    }
+    return right;
 }
 
 static bool cookie_is_ours(const struct gate *gate, const char *cookies)
@@ -254,16 +287,17 @@ static bool cookie_is_ours(const struct gate *gate, const char *cookies)
     return false;
 }
 
-bool gate_check_token(const struct gate *gate, struct exchange *x)
+bool gate_check_token(struct gate *gate, struct exchange *x)
 {
-    if (!gate->token[0])
-        return true;
     const char *authorization = x->headers.authorization;
+    bool answered = false;
+    if (!gate->token[0] || cookie_is_ours(gate, x->headers.cookie))
+        return true;
     if (authorization && strncasecmp(authorization, "Bearer ", 7) == 0 &&
-        gate_token_is(gate, authorization + 7))
+        gate_try_token(gate, x, authorization + 7, &answered))
         return true;
-    if (cookie_is_ours(gate, x->headers.cookie))
-        return true;
+    if (answered)
+        return false;
     reply_error(x, 401,
                 "a token is needed: log in on the page, or send it as Authorization: Bearer");
     reply_header(x, "WWW-Authenticate", "Bearer realm=\"fovea\"");

@@ -11,13 +11,15 @@
  *   Token   Who is it? Asked where the server does not listen on loopback alone, or was told to.
  *
  * The token comes as `Authorization: Bearer`, or as a cookie that stands for it and that a login
- * gives; the cookie's value is random and dies with the server.
+ * gives; the cookie's value is random and dies with the server. Guessing tokens is slowed by
+ * address (throttle.h); cookies are too long to be guessed.
  */
 #ifndef FOVEA_SERVER_GATE_H
 #define FOVEA_SERVER_GATE_H
 
 #include "base/status.h"
 #include "server/exchange.h"
+#include "server/throttle.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +34,7 @@ struct gate {
     char listen_host[HOST_BYTES_MAX], own_host[HOST_BYTES_MAX]; /* names that are ours */
     char token[TOKEN_BYTES_MAX + 1];                            /* "": none is asked */
     char cookie[65];
+    struct throttle throttle;
 };
 
 struct gate_options {
@@ -44,14 +47,16 @@ struct gate_options {
 /* ERR_ARGUMENT for an origin that is none, and for a token that is too short or has characters that
  * a header cannot carry. */
 MUST_USE enum status gate_open(struct gate *, const struct gate_options *, struct err *err);
+void gate_close(struct gate *);
 
 /* Host and Origin: false, and answered with 400 or 403. Sets the CORS headers of an answer to an
  * allowed origin. A preflight request is answered here: false. */
 bool gate_check_source(const struct gate *, struct exchange *);
-/* False, and answered with 401. */
-bool gate_check_token(const struct gate *, struct exchange *);
-/* In constant time but for the length. */
-bool gate_token_is(const struct gate *, const char *token);
+/* False, and answered with 401, or with 429 while tokens from there are not looked at. */
+bool gate_check_token(struct gate *, struct exchange *);
+/* A token that the request brings otherwise; compared in constant time but for the length. False
+ * and *answered: with 429. True if none is asked. */
+bool gate_try_token(struct gate *, struct exchange *, const char *token, bool *answered);
 void gate_set_cookie(const struct gate *, struct exchange *);
 void gate_drop_cookie(struct exchange *);
 

@@ -51,8 +51,11 @@ static bool logged_in_by_address(struct exchange *x)
     const char *token = uri_param(&x->uri, "token");
     if (!token || x->uri.segment_count > 0)
         return false;
-    if (gate_token_is(&x->server->gate, token))
+    bool answered;
+    if (gate_try_token(&x->server->gate, x, token, &answered))
         gate_set_cookie(&x->server->gate, x);
+    if (answered)
+        return true;
     reply_static(x, 303, NULL, "", 0);
     reply_header(x, "Location", "/");
     return true;

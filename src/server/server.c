@@ -6,6 +6,7 @@
 #include "server/server.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/cpu.h"
 #include "library/thumbs.h"
 #include "server/api.h"
@@ -45,9 +46,7 @@ void server_log(const struct server *server, const char *format, ...)
     va_start(args, format);
     vsnprintf(line + length, sizeof line - length, format, args);
     va_end(args);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    text_disarm(line);
     server->options.log(line, server->options.user);
 }
 
@@ -225,6 +224,7 @@ void server_close(struct server *server)
     for (int i = 0; i < LANE_COUNT; i++)
         lane_close(server->lanes[i]);
     making_close(server->making);
+    gate_close(&server->gate);
     encoder_close(server->encoder);
     live_close(server->live);
     thumbs_close(server->thumbs);

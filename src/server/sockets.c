@@ -248,6 +248,9 @@ static bool check_head(struct call *call)
     struct header_reader reader = {&x->headers, 0};
     MHD_get_connection_values(call->connection, MHD_HEADER_KIND, take_header, &reader);
     x->method = (enum method)method_of(call->method_name);
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    x->peer = throttle_peer(peer ? peer->client_addr : NULL);
     if (reader.hosts != 1)
         x->headers.host = NULL;
     if (!x->method) {

@@ -149,10 +149,10 @@ enum status matrix_build_arrays(struct matrix_build *b, const char *label, struc
     size_t size;
     if (__builtin_mul_overflow(m->count, b->dim * sizeof *m->vectors, &size) || size > SIZE_MAX / 2)
         return err_set(err, ERR_LIMIT, "the library %s is too large for this machine", label);
-    m->vectors = alloc_vectors(size);
+    m->vectors = b->rows_only ? NULL : alloc_vectors(size);
     m->photo_ids = malloc(m->count * sizeof *m->photo_ids);
     m->paths = malloc(m->count * sizeof *m->paths);
-    if (!m->vectors || !m->photo_ids || !m->paths)
+    if ((!m->vectors && !b->rows_only) || !m->photo_ids || !m->paths)
         return err_no_memory(err, "the library's vectors", size);
     point_to(&b->paths, &m->block, m->paths, m->count);
     for (size_t i = 0; i < b->id_count; i++)

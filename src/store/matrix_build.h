@@ -19,6 +19,7 @@ struct matrix_build {
     struct str paths;  /* of the rows in order, each with its NUL */
     struct str copies; /* likewise the further paths */
     size_t copy_capacity;
+    bool rows_only; /* without 3, and without room for it */
     struct store_matrix *out;
 };
 

@@ -54,7 +54,10 @@ static const struct meaning meanings[] = {
     {"42501", ERR_IO,
      "the library %s: %s: ask the owner of the database to GRANT this role what is missing"},
     {"28", ERR_IO, "the library %s: %s"},
-    {"08", ERR_IO, "the library %s cannot be reached, or a server that keeps a part of it: %s"},
+    {"08", ERR_IO,
+     "the library %s cannot be reached, or a server that keeps a part of it: %s: start it and run "
+     "this "
+     "again, nothing is lost"},
     {"HV", ERR_IO, "the library %s: a server that keeps a part of it has failed: %s"},
     {"XX001", ERR_FORMAT, "the library %s is damaged (%s): put a backup in its place"},
     {"XX002", ERR_FORMAT,

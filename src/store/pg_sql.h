@@ -79,6 +79,8 @@ void pg_real(struct pg *, double);
 void pg_text(struct pg *, const char *); /* NULL is SQL's NULL; what is no UTF-8 becomes U+FFFD */
 void pg_blob(struct pg *, const void *, size_t size_bytes);
 void pg_path(struct pg *, const char *);
+/* Binary, of the type that the statement casts it to. */
+void pg_inferred(struct pg *, const void *, size_t size_bytes);
 void pg_null(struct pg *);
 
 MUST_USE enum status pg_row(struct pg *, bool *row, struct err *err);
@@ -197,6 +199,12 @@ struct pg_tries {
 
 /* Whether the verb's body is to be run once more; else *status is what the verb returns. */
 bool pg_again(struct postgres_store *, struct pg_tries *, enum status *status, struct err *err);
+
+/* Whether there is a connection to ask, and, between store_read_begin() and _end(), it is the one
+ * that the reading began on. */
+bool pg_is_connected(const struct postgres_store *);
+/* What is said where there is none. */
+enum status pg_lost_before(struct postgres_store *, struct err *err);
 
 /* --- errors ------------------------------------------------------------------------------- */
 

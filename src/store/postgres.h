@@ -93,6 +93,8 @@ enum pg_slot {
     PG_PLACE_ADD,
     PG_SUMMARY,
     PG_FAILURES,
+    /* postgres_shards.c */
+    PG_SHARD_LIST,
     /* postgres_claims.c */
     PG_INDEXER_ADD,
     PG_INDEXER_BEAT,
@@ -104,7 +106,10 @@ enum pg_slot {
     PG_CLAIM_TAKE,
     PG_CLAIM_END,
     PG_CLAIM_CLEAR,
-    PG_SLOTS,
+    /* postgres_nearest.c: six ways to ask, two to count */
+    PG_NEAREST,
+    PG_COUNT_NEAR = PG_NEAREST + 6,
+    PG_SLOTS = PG_COUNT_NEAR + 2,
 };
 
 struct postgres_store {
@@ -171,7 +176,14 @@ void postgres_beat(struct postgres_store *);
  */
 MUST_USE enum status postgres_is_alone(struct postgres_store *, bool *alone, struct err *err);
 
+/* postgres_shards.c */
+/* A search (columns photo_id and distance, $2 the limit, FROM EMBEDDINGS) as one that asks every
+ * shard by itself, appended to `out`; nothing, where the vectors are not spread. */
+MUST_USE enum status postgres_shards_text(struct postgres_store *, int64_t model_id,
+                                          const char *text, struct str *out, struct err *err);
+
 /* postgres_schema.c */
+MUST_USE enum status postgres_make_extension(struct postgres_store *, struct err *err);
 /* The library's tables: there and of this fovea's version, or made so (STORE_WRITE). */
 MUST_USE enum status postgres_schema_open(struct postgres_store *, struct err *err);
 
@@ -189,6 +201,8 @@ void pg_column_meta(const struct pg *, int first, struct photo_meta *out);
 enum status postgres_open(struct store **, const char *url, enum store_mode, struct err *);
 void postgres_close(struct store *);
 void postgres_keep_half(struct store *);
+enum status postgres_backup(struct store *, const char *path, struct err *);
+const char *postgres_kept_copy(const struct store *);
 enum status postgres_index_lock(struct store *, struct err *);
 void postgres_index_unlock(struct store *);
 bool postgres_is_indexing(struct store *);
@@ -206,6 +220,12 @@ void postgres_claims_progress(struct store *, const struct store_progress *);
 void postgres_claims_leave(struct postgres_store *);
 enum status postgres_indexers(struct store *, struct store_indexer **, size_t *, struct err *);
 
+/* postgres_shards.c */
+enum status postgres_shards_make(struct store *, const char *const *urls, size_t, int64_t *moved,
+                                 struct err *);
+enum status postgres_shards_end(struct store *, int64_t *moved, struct err *);
+enum status postgres_shards(struct store *, struct store_shard **, size_t *, struct err *);
+
 /* postgres_models.c */
 enum status postgres_model_use(struct store *, const char *name, const char *fingerprint, int dim,
                                int64_t *, struct err *);
@@ -216,12 +236,38 @@ MUST_USE enum status postgres_model_dim(struct postgres_store *, int64_t model_i
 /* Makes *model_id 0 if there is no such model: its table cannot be asked. */
 MUST_USE enum status postgres_model_there(struct postgres_store *, int64_t *model_id,
                                           struct err *err);
+/* Columns of a table of vectors: of the key's constraint, the type, the dimension. */
+#define POSTGRES_VECTOR_COLUMNS                                                                    \
+    "photo_id bigint %s, vector %s(%d) NOT NULL, created_at timestamptz NOT NULL DEFAULT now(),"   \
+    " updated_at timestamptz NOT NULL DEFAULT now()"
+MUST_USE enum status postgres_make_table(struct postgres_store *, int64_t model_id, int dim,
+                                         bool half, struct err *err);
 /* The ids of all models, to be freed with free(). */
 MUST_USE enum status postgres_model_ids(struct postgres_store *, int64_t **ids, size_t *count,
                                         struct err *err);
 enum status postgres_model_active(struct store *, int64_t *, struct err *);
 enum status postgres_model_set_active(struct store *, int64_t model_id, struct err *);
 enum status postgres_model_remove(struct store *, int64_t model_id, struct err *);
+
+void postgres_keep_half(struct store *);
+
+/* postgres_nearest.c */
+enum status postgres_nearest(struct store *, int64_t model_id, const struct store_query *,
+                             size_t limit, bool indexed, struct store_near *, size_t *found,
+                             struct store_nearness *, struct err *);
+enum status postgres_count_near(struct store *, int64_t model_id, const struct store_query *,
+                                double score, int64_t *count, struct err *);
+
+/* postgres_hnsw.c */
+MUST_USE enum status postgres_hnsw_look(struct postgres_store *, int64_t model_id,
+                                        struct store_hnsw *, struct err *err);
+enum status postgres_hnsw_get(struct store *, int64_t model_id, struct store_hnsw *, struct err *);
+enum status postgres_hnsw_make(struct store *, int64_t model_id, int m, int ef_construction,
+                               struct err *);
+enum status postgres_hnsw_drop(struct store *, int64_t model_id, struct err *);
+
+/* postgres_view.c: the view image_embeddings over this model, 0: none; in a transaction. */
+MUST_USE enum status postgres_view_make(struct postgres_store *, int64_t model_id, struct err *err);
 
 /* postgres_known.c */
 enum status postgres_known_visit(struct store *, int64_t model_id, const char *root,
@@ -234,6 +280,8 @@ enum status postgres_places_change(struct store *, const struct store_place *, s
 enum status postgres_matrix_load(struct store *, int64_t model_id, const struct store_matrix *old,
                                  struct store_matrix *, struct err *);
 
+enum status postgres_rows_load(struct store *, int64_t model_id, struct store_matrix *,
+                               struct err *);
 enum status postgres_vectors_load(struct store *, int64_t model_id, const int64_t *photo_ids,
                                   size_t, uint16_t *vectors, bool *has, struct err *);
 
@@ -252,6 +300,8 @@ enum status postgres_file_state(struct store *, int64_t model_id, const struct s
                                 enum file_state *, struct err *);
 enum status postgres_has_embedding(struct store *, int64_t model_id, const struct photo_hash *,
                                    bool *, struct err *);
+
+/* postgres_put.c */
 enum status postgres_put_results(struct store *, int64_t model_id, const struct store_result *,
                                  size_t, struct err *);
 
@@ -299,10 +349,6 @@ enum status postgres_saved_sets(struct store *, struct store_saved_set **, size_
 enum status postgres_decisions_put(struct store *, const struct store_decision *, size_t,
                                    struct err *);
 enum status postgres_decisions(struct store *, struct store_decision **, size_t *, struct err *);
-
-/* postgres_later.c */
-enum status postgres_backup(struct store *, const char *path, struct err *);
-const char *postgres_kept_copy(const struct store *);
 
 /* postgres_read.c */
 enum status postgres_paths_under(struct store *, const char *root, char ***, size_t *,

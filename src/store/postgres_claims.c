@@ -33,12 +33,18 @@
 
 #define STRING(x) #x
 #define SECONDS(x) "interval '" STRING(x) " seconds'"
-_Static_assert(STORE_LEASE_SECONDS == 120 && STORE_GRACE_SECONDS == 15, "as in ALIVE");
+_Static_assert(STORE_LEASE_SECONDS == 120 && STORE_GRACE_SECONDS == 8, "as in ALIVE");
+/* Right after the server's own start nobody is dead for want of a session. */
 #define ALIVE                                                                                      \
     "(seen_at > now() - " SECONDS(120) " AND (seen_at > now() - " SECONDS(                         \
-        15) " OR EXISTS"                                                                           \
-            "  (SELECT 1 FROM pg_stat_activity a WHERE a.pid = backend_pid"                        \
-            "   AND coalesce(a.backend_start = indexers.backend_start, true))))"
+        8) "  OR pg_postmaster_start_time() > now() - " SECONDS(30) " OR EXISTS"                   \
+                                                                    "  (SELECT 1 FROM "            \
+                                                                    "pg_stat_activity a WHERE "    \
+                                                                    "a.pid = backend_pid"          \
+                                                                    "   AND "                      \
+                                                                    "coalesce(a.backend_start = "  \
+                                                                    "indexers.backend_start, "     \
+                                                                    "true))))"
 
 /* --- indexers ----------------------------------------------------------------------------- */
 

@@ -240,7 +240,7 @@ static enum status check_server(struct postgres_store *s, struct err *err)
     return OK;
 }
 
-/* Who this session is, for the next one, should this one be lost (pg_sql.c). */
+/* Who this session is, for the next one, should this one be lost (pg_transaction.c). */
 static enum status remember_session(struct postgres_store *s, struct err *err)
 {
     PGresult *result = PQexec(s->conn, "SELECT backend_start::text FROM pg_stat_activity"
@@ -275,14 +275,17 @@ enum status postgres_set_path(struct postgres_store *s, struct err *err)
 
 static enum status configure(struct postgres_store *s, struct err *err)
 {
-    enum status status = pg_exec(
-        s,
-        "SELECT set_config(name, value, false) FROM (VALUES"
-        " ('lock_timeout', '30s'), ('statement_timeout', '10min')) AS v (name, value)"
-        " WHERE current_setting(name) = '0';"
-        /* Plans are short and known; compiling them takes longer than running them. */
-        "SET jit = off; SET client_min_messages = warning; SET standard_conforming_strings = on",
-        err);
+    enum status status =
+        pg_exec(s,
+                "SELECT set_config(name, value, false) FROM (VALUES"
+                " ('lock_timeout', '30s'), ('statement_timeout', '10min')) AS v (name, value)"
+                " WHERE current_setting(name) = '0';"
+                /* Plans are short and known: compiling them takes longer than running them. One
+                 * that was made while a table was small would be kept while the table grows; making
+                 * them anew costs less than a round trip. */
+                "SET jit = off; SET plan_cache_mode = force_custom_plan;"
+                "SET client_min_messages = warning; SET standard_conforming_strings = on",
+                err);
     if (status == OK)
         status = postgres_set_path(s, err);
     return status == OK ? remember_session(s, err) : status;

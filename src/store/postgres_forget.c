@@ -4,7 +4,7 @@
  *
  * Whether a path names a photo is asked anew once its row is locked, by a statement of its own:
  * while it waited for the lock, an index run may have put a path. Whoever puts one locks the row,
- * too (postgres_index.c).
+ * too (postgres_put.c).
  */
 #include "store/postgres.h"
 

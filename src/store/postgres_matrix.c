@@ -162,15 +162,15 @@ static enum status fill(struct load *load, const struct store_matrix *old, struc
                            take_file, err);
     if (status == OK)
         status = matrix_build_arrays(b, load->store->label, err);
-    if (status != OK || b->out->count == 0)
+    if (status != OK || b->out->count == 0 || b->rows_only)
         return status;
     return old && old->count > 0 && old->dim == dim ? reuse_vectors(load, old, err)
                                                     : copy_vectors(load, err);
 }
 
-enum status postgres_matrix_load(struct store *store, int64_t model_id,
-                                 const struct store_matrix *old, struct store_matrix *out,
-                                 struct err *err)
+static enum status load_matrix(struct store *store, int64_t model_id,
+                               const struct store_matrix *old, bool rows_only,
+                               struct store_matrix *out, struct err *err)
 {
     struct postgres_store *s = postgres_store(store);
     struct load load = {.store = s, .model_id = model_id};
@@ -179,12 +179,26 @@ enum status postgres_matrix_load(struct store *store, int64_t model_id,
     do {
         store_matrix_free(out);
         matrix_build_start(&load.build, out);
+        load.build.rows_only = rows_only;
         status = pg_begin_read(s, err);
         if (status == OK)
             status = pg_finish(s, fill(&load, old, err), err);
         matrix_build_free(&load.build);
     } while (pg_again(s, &tries, &status, err));
     return status;
+}
+
+enum status postgres_matrix_load(struct store *store, int64_t model_id,
+                                 const struct store_matrix *old, struct store_matrix *out,
+                                 struct err *err)
+{
+    return load_matrix(store, model_id, old, false, out, err);
+}
+
+enum status postgres_rows_load(struct store *store, int64_t model_id, struct store_matrix *out,
+                               struct err *err)
+{
+    return load_matrix(store, model_id, NULL, true, out, err);
 }
 
 /* --- some of them ------------------------------------------------------------------------- */

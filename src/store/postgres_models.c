@@ -67,18 +67,16 @@ static enum status check_model(const struct postgres_store *s, const char *name,
     return OK;
 }
 
-static enum status make_table(struct postgres_store *s, int64_t model_id, int dim, struct err *err)
+enum status postgres_make_table(struct postgres_store *s, int64_t model_id, int dim, bool half,
+                                struct err *err)
 {
     char sql[512];
-    bool half = s->half_new;
     size_t size = (size_t)dim * (half ? 2 : 4);
     snprintf(sql, sizeof sql,
-             "CREATE TABLE embeddings_%lld (photo_id bigint PRIMARY KEY, vector %s(%d) NOT NULL,"
-             " created_at timestamptz NOT NULL DEFAULT now(),"
-             " updated_at timestamptz NOT NULL DEFAULT now());"
+             "CREATE TABLE embeddings_%lld (" POSTGRES_VECTOR_COLUMNS ");"
              "ALTER TABLE embeddings_%lld ALTER COLUMN vector SET STORAGE %s",
-             (long long)model_id, half ? "halfvec" : "vector", dim, (long long)model_id,
-             size <= PLAIN_BYTES_MAX ? "PLAIN" : "EXTERNAL");
+             (long long)model_id, "PRIMARY KEY", half ? "halfvec" : "vector", dim,
+             (long long)model_id, size <= PLAIN_BYTES_MAX ? "PLAIN" : "EXTERNAL");
     return pg_exec(s, sql, err);
 }
 
@@ -97,7 +95,7 @@ static enum status add_model(struct postgres_store *s, const char *name, const c
     enum status status = pg_row(&q, &row, err);
     *model_id = row ? pg_column_int(&q, 0) : 0;
     pg_end(&q);
-    return status == OK ? make_table(s, *model_id, dim, err) : status;
+    return status == OK ? postgres_make_table(s, *model_id, dim, s->half_new, err) : status;
 }
 
 static enum status write_model(struct postgres_store *s, const char *name, const char *fingerprint,
@@ -308,6 +306,8 @@ static enum status activate(struct postgres_store *s, int64_t model_id, struct e
         pg_int(&q, model_id);
         status = pg_run(&q, err);
     }
+    if (status == OK)
+        status = postgres_view_make(s, model_id, err);
     return pg_finish(s, status, err);
 }
 
@@ -327,6 +327,7 @@ enum status postgres_model_set_active(struct store *store, int64_t model_id, str
 static enum status remove_model(struct postgres_store *s, int64_t model_id, struct err *err)
 {
     int dim;
+    int64_t active = 0;
     enum status status = pg_begin_write(s, err);
     if (status != OK)
         return status;
@@ -336,6 +337,10 @@ static enum status remove_model(struct postgres_store *s, int64_t model_id, stru
         pg_int(&q, model_id);
         status = pg_run(&q, err);
     }
+    if (status == OK) /* none, if it was this one */
+        status = read_active(s, &active, err);
+    if (status == OK)
+        status = postgres_view_make(s, active, err);
     if (status == OK) {
         char sql[64];
         snprintf(sql, sizeof sql, "DROP TABLE embeddings_%lld", (long long)model_id);

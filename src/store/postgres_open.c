@@ -4,8 +4,8 @@
  * index it.
  *
  * That right is an advisory lock of the session: it goes when the session does, however it ends,
- * and a new connection takes it again (pg_sql.c). Who holds it is found by the name that sessions
- * have in pg_stat_activity (postgres_connect.c).
+ * and a new connection takes it again (pg_transaction.c). Who holds it is found by the name that
+ * sessions have in pg_stat_activity (postgres_connect.c).
  */
 #include "store/postgres.h"
 
@@ -52,6 +52,21 @@ void postgres_close(struct store *store)
 void postgres_keep_half(struct store *store)
 {
     postgres_store(store)->half_new = true;
+}
+
+/* --- copies ------------------------------------------------------------------------------- */
+
+enum status postgres_backup(struct store *store, const char *path, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED,
+                   "the library %s cannot copy itself to a file: \"fovea store copy\" copies it "
+                   "from outside, and so does pg_dump",
+                   postgres_store(store)->label);
+}
+
+const char *postgres_kept_copy(const struct store *store)
+{
+    return NULL; /* before a migration: a server has backups of its own */
 }
 
 /* --- the right to index ------------------------------------------------------------------- */
@@ -225,6 +240,12 @@ const struct store_ops postgres_store_ops = {
     .model_set_active = postgres_model_set_active,
     .model_remove = postgres_model_remove,
     .matrix_load = postgres_matrix_load,
+    .rows_load = postgres_rows_load,
+    .nearest = postgres_nearest,
+    .count_near = postgres_count_near,
+    .hnsw_get = postgres_hnsw_get,
+    .hnsw_make = postgres_hnsw_make,
+    .hnsw_drop = postgres_hnsw_drop,
     .vectors_load = postgres_vectors_load,
     .artifacts = postgres_artifacts,
     .artifact_put = postgres_artifact_put,
@@ -250,6 +271,9 @@ const struct store_ops postgres_store_ops = {
     .claims_take = postgres_claims_take,
     .claims_progress = postgres_claims_progress,
     .indexers = postgres_indexers,
+    .shards_make = postgres_shards_make,
+    .shards_end = postgres_shards_end,
+    .shards = postgres_shards,
     .labels_replace = postgres_labels_replace,
     .labels_add = postgres_labels_add,
     .labels_load = postgres_labels_load,

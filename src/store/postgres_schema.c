@@ -262,7 +262,7 @@ static enum status fail_extension(struct postgres_store *s, PGresult *result, st
     return pg_fail(s, result, err);
 }
 
-static enum status make_extension(struct postgres_store *s, struct err *err)
+enum status postgres_make_extension(struct postgres_store *s, struct err *err)
 {
     char there[8];
     enum status status =
@@ -340,7 +340,7 @@ static enum status bring_up_to_date(struct postgres_store *s, struct err *err)
     if (status == OK && found == NOTHING)
         status = make_schema(s, err);
     if (status == OK)
-        status = make_extension(s, err);
+        status = postgres_make_extension(s, err);
     if (status == OK)
         status = postgres_set_path(s, err); /* a roll-back takes it back, and all else with it */
     if (status == OK)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* A library is a file, or a PostgreSQL database when it is given as a URL. */
-static bool is_url(const char *location)
+bool store_is_url(const char *location)
 {
     return strncmp(location, "postgres://", 11) == 0 || strncmp(location, "postgresql://", 13) == 0;
 }
@@ -20,7 +20,7 @@ static enum status require_file(const char *path, struct err *err)
 {
     if (!*path)
         return err_set(err, ERR_ARGUMENT, "the library's path is empty");
-    if (is_url(path))
+    if (store_is_url(path))
         return err_set(err, ERR_UNSUPPORTED, "this is for a library in a file, not in PostgreSQL");
     return OK;
 }
@@ -44,7 +44,7 @@ enum status store_open(struct store **out, const char *location, enum store_mode
                        struct err *err)
 {
     *out = NULL;
-    if (is_url(location))
+    if (store_is_url(location))
         return open_url(out, location, mode, err);
     enum status status = require_file(location, err);
     return status == OK ? sqlite_store_ops.open(out, location, mode, err) : status;

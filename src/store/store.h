@@ -36,7 +36,9 @@
 #include "store/store_known.h"
 #include "store/store_labels.h"
 #include "store/store_models.h"
+#include "store/store_nearest.h"
 #include "store/store_photos.h"
+#include "store/store_shards.h"
 #include "store/store_upkeep.h"
 
 enum store_mode {
@@ -46,6 +48,8 @@ enum store_mode {
 
 MUST_USE enum status store_open(struct store **out, const char *path, enum store_mode,
                                 struct err *err);
+/* Whether a location is a URL, and no file of the local disk. */
+bool store_is_url(const char *location);
 void store_close(struct store *); /* NULL-safe */
 
 /* The vectors of models that this handle adds are kept in half precision where the store would keep

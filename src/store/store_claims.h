@@ -28,7 +28,7 @@
 
 struct store;
 
-enum { STORE_LEASE_SECONDS = 120, STORE_GRACE_SECONDS = 15 };
+enum { STORE_LEASE_SECONDS = 120, STORE_GRACE_SECONDS = 8 };
 
 /* Most paths in one call of store_claims_offer() and store_claims_take(). */
 enum { STORE_OFFER_MAX = 4096, STORE_TAKE_MAX = 256 };

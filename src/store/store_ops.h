@@ -48,6 +48,18 @@ struct store_ops {
     enum status (*artifact_remove)(struct store *, int64_t model_id, const char *name,
                                    struct err *);
 
+    /* store_nearest.h; all NULL where the store does not search */
+    enum status (*rows_load)(struct store *, int64_t model_id, struct store_matrix *, struct err *);
+    enum status (*nearest)(struct store *, int64_t model_id, const struct store_query *,
+                           size_t limit, bool indexed, struct store_near *, size_t *found,
+                           struct store_nearness *, struct err *);
+    enum status (*count_near)(struct store *, int64_t model_id, const struct store_query *,
+                              double score, int64_t *count, struct err *);
+    enum status (*hnsw_get)(struct store *, int64_t model_id, struct store_hnsw *, struct err *);
+    enum status (*hnsw_make)(struct store *, int64_t model_id, int m, int ef_construction,
+                             struct err *);
+    enum status (*hnsw_drop)(struct store *, int64_t model_id, struct err *);
+
     /* store_photos.h */
     enum status (*file_state)(struct store *, int64_t model_id, const struct store_file *,
                               enum file_state *, struct err *);
@@ -90,6 +102,12 @@ struct store_ops {
                                size_t count, size_t most, enum claim *, struct err *);
     void (*claims_progress)(struct store *, const struct store_progress *);
     enum status (*indexers)(struct store *, struct store_indexer **, size_t *count, struct err *);
+
+    /* store_shards.h; NULL where there are none */
+    enum status (*shards_make)(struct store *, const char *const *urls, size_t count,
+                               int64_t *moved, struct err *);
+    enum status (*shards_end)(struct store *, int64_t *moved, struct err *);
+    enum status (*shards)(struct store *, struct store_shard **, size_t *count, struct err *);
 
     /* store_labels.h */
     /* positions[i]: the index of labels[i].category in the set, -1 for none of these */

@@ -5,8 +5,11 @@
 #include "server/gate.h"
 #include "server/multipart.h"
 #include "server/routes.h"
+#include "server/throttle.h"
 #include "server/uri.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -236,12 +239,110 @@ static void test_hosts(void **state)
             fail_msg("%s is taken for this machine", others[i]);
 }
 
+/* --- tokens by guessing -------------------------------------------------------------------- */
+
+static bool says(const void *context)
+{
+    return *(const bool *)context;
+}
+
+static struct peer peer_number(unsigned n)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000000u + n)};
+    return throttle_peer((const struct sockaddr *)(const void *)&v4);
+}
+
+/* How many wrong tokens of one address are looked at in so many seconds, asked all the time. */
+static int guesses(struct throttle *t, const struct peer *peer, double from_s, double seconds)
+{
+    static const bool wrong = false;
+    int count = 0;
+    for (double now = from_s; now < from_s + seconds; now += 0.25) {
+        bool right;
+        count += throttle_try(t, peer, now, says, &wrong, &right) == 0;
+        assert_false(right);
+    }
+    return count;
+}
+
+static void test_guessing(void **state)
+{
+    static const bool yes = true, no = false;
+    static struct throttle t;
+    const struct peer a = peer_number(1), b = peer_number(2);
+    bool right;
+    throttle_open(&t);
+    /* Five at once, then after 1, 2, 4, 8, 16, 32 and every 60 seconds. */
+    assert_in_range(guesses(&t, &a, 0, 3600), 5 + 6 + 55, 5 + 7 + 60);
+    /* In a pause the right one is not looked at either, but of another address it is. */
+    assert_true(throttle_try(&t, &a, 3600, says, &yes, &right) > 0);
+    assert_false(right);
+    assert_true(throttle_try(&t, &b, 3600, says, &yes, &right) == 0 && right);
+    /* After it, it is, and all is forgiven. */
+    assert_true(throttle_try(&t, &a, 3661, says, &yes, &right) == 0 && right);
+    assert_int_equal(guesses(&t, &a, 3662, 1), 4);
+    /* So is what is long ago. */
+    assert_true(throttle_try(&t, &a, 9000, says, &no, &right) == 0);
+    assert_int_equal(guesses(&t, &a, 9001, 1), 4);
+    throttle_close(&t);
+}
+
+/* Ten thousand addresses in five minutes: not a quarter of a million looks, and the first one is
+ * not forgotten. */
+static void test_guessing_swarm(void **state)
+{
+    static struct throttle t;
+    static const bool no = false;
+    const struct peer first = peer_number(0);
+    int looked_at = 0;
+    bool right;
+    throttle_open(&t);
+    for (int i = 0; i < 20; i++)
+        (void)throttle_try(&t, &first, 0, says, &no, &right);
+    for (unsigned i = 0; i < 10000; i++) {
+        const struct peer peer = peer_number(1 + i);
+        for (int n = 0; n < 5; n++)
+            looked_at += throttle_try(&t, &peer, i * 0.03, says, &no, &right) == 0;
+    }
+    assert_in_range(looked_at, 1000, 5 * THROTTLE_ADDRESSES + 20);
+    assert_true(throttle_try(&t, &first, 0.5, says, &no, &right) > 0);
+    throttle_close(&t);
+}
+
+/* One network of IPv6 is one guesser; IPv4 within IPv6 is IPv4. */
+static void test_peers(void **state)
+{
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } cases[] = {
+        {"2001:db8::1", "2001:db8::2:3:4:5", true},
+        {"2001:db8::1", "2001:db8:0:1::1", false},
+        {"::ffff:10.0.0.1", "::ffff:10.0.0.2", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sockaddr_in6 one = {.sin6_family = AF_INET6}, other = one;
+        inet_pton(AF_INET6, cases[i].one, &one.sin6_addr);
+        inet_pton(AF_INET6, cases[i].other, &other.sin6_addr);
+        const struct peer a = throttle_peer((const struct sockaddr *)(const void *)&one);
+        const struct peer b = throttle_peer((const struct sockaddr *)(const void *)&other);
+        assert_int_equal(memcmp(&a, &b, sizeof a) == 0, cases[i].same);
+    }
+    struct sockaddr_in6 mapped = {.sin6_family = AF_INET6};
+    inet_pton(AF_INET6, "::ffff:10.0.0.7", &mapped.sin6_addr);
+    const struct peer a = throttle_peer((const struct sockaddr *)(const void *)&mapped);
+    const struct peer b = peer_number(7);
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_forms),     cmocka_unit_test(test_forms_at_random),
         cmocka_unit_test(test_no_body),   cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_guessing),  cmocka_unit_test(test_guessing_swarm),
+        cmocka_unit_test(test_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,12 +345,42 @@ static void test_not_supported(void **state)
     }
 }
 
+/* ---- which of libvips' loaders can be reached at all ---- */
+
+static void *check_loader(GType type, void *reachable)
+{
+    static const char *const ours[] = {"jpegload", "pngload",  "webpload", "tiffload",
+                                       "gifload",  "heifload", "jxlload"};
+    if (G_TYPE_IS_ABSTRACT(type))
+        return NULL;
+    VipsOperationClass *class = g_type_class_ref(type);
+    const char *name = VIPS_OBJECT_CLASS(class)->nickname;
+    const bool blocked = class->flags & VIPS_OPERATION_BLOCKED;
+    bool wanted = false;
+    for (size_t i = 0; i < COUNT(ours); i++)
+        wanted |= strncmp(name, ours[i], strlen(ours[i])) == 0;
+    if (blocked == wanted)
+        fail_msg("the loader %s is %s", name, blocked ? "blocked" : "not blocked");
+    *(int *)reachable += !blocked;
+    g_type_class_unref(class);
+    return NULL;
+}
+
+/* PDF, SVG, ImageMagick, OpenSlide, FITS, MATLAB and the rest: decoders that nobody asked for. */
+static void test_loaders(void **state)
+{
+    int reachable = 0;
+    vips_type_map_all(g_type_from_name("VipsForeignLoad"), check_loader, &reachable);
+    assert_true(reachable >= 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_orientations), cmocka_unit_test(test_heif_orientations),
         cmocka_unit_test(test_animations),   cmocka_unit_test(test_pages),
         cmocka_unit_test(test_metadata),     cmocka_unit_test(test_not_supported),
+        cmocka_unit_test(test_loaders),
     };
     return cmocka_run_group_tests(tests, open_room, close_room);
 }

@@ -10,6 +10,7 @@
  */
 #include "image/decoder.h"
 #include "image/decoder_pool.h"
+#include "image/decoder_wire.h"
 #include "image/image.h"
 
 #include "base/file.h"
@@ -334,7 +335,7 @@ static const struct trouble {
     {"hang up", "ended without an answer", hang_up, ERR_FORMAT, USUAL},
     {"spin", "more than 1 s of processor's time", spin, ERR_LIMIT, LITTLE},
     {"hang", "more than 1 s", hang, ERR_LIMIT, SHORT},
-#if !defined __SANITIZE_ADDRESS__
+#ifndef DECODER_MEMORY_UNLIMITED
     {"eat memory", "more than 512 MB of memory", eat_memory, ERR_LIMIT, LITTLE},
 #endif
 };
