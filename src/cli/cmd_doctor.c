@@ -207,7 +207,19 @@ static void look_at_space(struct findings *f, const char *path)
     str_free(&folder);
 }
 
-static void look_into(struct findings *f, const char *path, const struct store_health *health)
+static void find_library(struct findings *f, const char *name, const struct store_summary *summary,
+                         size_t models, const struct store_health *health)
+{
+    find(f, "library", FINE, "%s is sound: %lld photographs, %zu model%s, %.1f MB, schema %d", name,
+         (long long)summary->photos, models, models == 1 ? "" : "s",
+         (double)summary->library_bytes / 1e6, health->schema_version);
+    if (health->server[0])
+        find(f, "server", health->read_only ? NOTE : FINE, "%s%s", health->server,
+             health->read_only ? "; this user may read and not write: enough to search" : "");
+}
+
+static void look_into(struct findings *f, const char *path, const char *name,
+                      const struct store_health *health)
 {
     struct store *store = NULL;
     struct store_summary summary;
@@ -226,32 +238,39 @@ static void look_into(struct findings *f, const char *path, const struct store_h
     if (status != OK)
         find(f, "library", WRONG, "%s", err.text);
     else
-        find(f, "library", FINE, "%s is sound: %lld photographs, %zu model%s, %.1f MB, schema %d",
-             path, (long long)summary.photos, count, count == 1 ? "" : "s",
-             (double)summary.library_bytes / 1e6, health->schema_version);
+        find_library(f, name, &summary, count, health);
     if (status == OK && count > 0)
         look_at_model(f, models[0].name);
     free(models);
     store_close(store);
 }
 
-static void look_at_library(struct findings *f, const char *path)
+static void find_damage(struct findings *f, const char *path, const char *name,
+                        const struct store_health *health)
+{
+    find(f, "library", WRONG, "%s is damaged (%lld finding%s, the first: %s); %s", name,
+         (long long)health->problems, health->problems == 1 ? "" : "s", health->first,
+         store_is_url(path) ? "put a backup in its place, or save with `fovea store copy` what can "
+                              "be read"
+                            : "`fovea doctor --repair` saves what can be read");
+}
+
+/* name: the path, or a URL without its password. */
+static void look_at_library(struct findings *f, const char *path, const char *name)
 {
     struct store_health health;
     struct err err;
     enum status status = store_check(path, &health, &err);
     if (status == ERR_NOT_FOUND)
-        find(f, "library", NOTE, "there is none at %s yet; `fovea index DIR` makes it", path);
+        find(f, "library", NOTE, "there is none at %s yet; `fovea index DIR` makes it", name);
     else if (status != OK)
         find(f, "library", WRONG, "%s", err.text);
     else if (health.problems > 0)
-        find(f, "library", WRONG,
-             "%s is damaged (%lld finding%s, the first: %s); `fovea doctor --repair` saves what "
-             "can be read",
-             path, (long long)health.problems, health.problems == 1 ? "" : "s", health.first);
+        find_damage(f, path, name, &health);
     else
-        look_into(f, path, &health);
-    look_at_space(f, path);
+        look_into(f, path, name, &health);
+    if (!store_is_url(path))
+        look_at_space(f, path);
 }
 
 /* --- the repair --------------------------------------------------------------------------- */
@@ -334,8 +353,10 @@ static enum status run(const void *arguments, struct err *err)
 {
     const struct doctor_args *args = arguments;
     struct findings findings = {.count = 0};
-    struct str path = str_new(1 << 16);
+    struct str path = str_new(1 << 16), name = path;
     enum status status = library_path(&path, args->library, err);
+    if (status == OK)
+        status = store_location_name(str_text(&path), &name, err);
     if (status == OK)
         status = decoder_room_open(false, err);
     if (status == OK) {
@@ -347,17 +368,18 @@ static enum status run(const void *arguments, struct err *err)
         if (args->repair)
             status = repair(&findings, str_text(&path), err);
         if (status == OK)
-            look_at_library(&findings, str_text(&path));
+            look_at_library(&findings, str_text(&path), str_text(&name));
         image_room_close();
     }
     const struct finding *first = NULL;
     if (status == OK && args->json)
-        status = print_json(&findings, str_text(&path), err);
+        status = print_json(&findings, str_text(&name), err);
     else if (status == OK)
         print(&findings);
     if (status == OK && wrong(&findings, &first) > 0)
         status = err_set(err, ERR_FORMAT, "%s: %s", first->what, first->text);
     str_free(&path);
+    str_free(&name);
     return status;
 }
 

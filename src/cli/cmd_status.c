@@ -36,6 +36,7 @@ static const struct example examples[] = {
 struct contents {
     struct store_summary summary;
     struct store_model *models;
+    struct store_hnsw *indexes; /* [model_count], in a store that has any; else NULL */
     size_t model_count;
     struct store_failure *failures;
     size_t failure_count;
@@ -50,6 +51,13 @@ static enum status read_contents(struct store *store, struct contents *c, struct
     enum status status = store_summarize(store, &c->summary, err);
     if (status == OK)
         status = store_models(store, &c->models, &c->model_count, err);
+    if (status == OK && store_searches(store)) {
+        c->indexes = calloc(c->model_count + 1, sizeof *c->indexes);
+        if (!c->indexes)
+            status = err_no_memory(err, "the models", c->model_count * sizeof *c->indexes);
+    }
+    for (size_t i = 0; status == OK && c->indexes && i < c->model_count; i++)
+        status = store_hnsw_get(store, c->models[i].id, &c->indexes[i], err);
     if (status == OK)
         status = store_failures(store, &c->failures, &c->failure_count, err);
     if (status == OK)
@@ -180,6 +188,9 @@ static void print_summary(const struct contents *c)
                       (long long)c->models[i].embeddings, (long long)s->photos, plural(s->photos),
                       c->models[i].dim);
         print_use(c, i);
+        if (c->indexes && c->indexes[i].there)
+            output_format(", HNSW index (m %d, ef_construction %d)", c->indexes[i].m,
+                          c->indexes[i].ef_construction);
         output_text("\n");
     }
     print_folders(c);
@@ -207,6 +218,7 @@ static enum status run(const void *arguments, struct err *err)
     else if (status == OK)
         print_summary(&contents);
     free(contents.models);
+    free(contents.indexes);
     free(contents.failures);
     free(contents.places);
     free(contents.indexers);

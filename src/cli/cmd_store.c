@@ -2,6 +2,8 @@
  *
  * fovea store: what is done to the stores that libraries are kept in.
  */
+#include "cli/cmd_store.h"
+
 #include "cli/commands.h"
 #include "cli/copy_progress.h"
 #include "cli/library_args.h"
@@ -142,12 +144,12 @@ static const struct command command_copy = {
 
 /* --- the group ---------------------------------------------------------------------------- */
 
-extern const struct command command_store_shard; /* cmd_store_shard.c */
-static const struct command *const subcommands[] = {&command_copy, &command_store_shard, NULL};
+static const struct command *const subcommands[] = {&command_copy, &command_store_index,
+                                                    &command_store_shard, NULL};
 
 const struct command command_store = {
     .name = "store",
-    .summary = "copy libraries between stores",
+    .summary = "copy libraries between stores, index them in PostgreSQL",
     .about = "A library is kept in a file, or in PostgreSQL (docs/postgres.md).",
     .subcommands = subcommands,
 };

@@ -44,17 +44,29 @@ static void tell_kept_copy(const struct store *store)
     str_free(&note);
 }
 
+/* Opening for writing would make a library: ERR_NOT_FOUND if there is none. */
+static enum status require_library(const char *location, struct err *err)
+{
+    struct stat st;
+    struct store *store = NULL;
+    enum status status = OK;
+    if (store_is_url(location)) /* in what other way it fails, it fails again */
+        status = store_open(&store, location, STORE_READ, err);
+    else if (stat(location, &st) != 0 && errno == ENOENT)
+        status = err_set(err, ERR_NOT_FOUND,
+                         "there is no library at %s; `fovea index DIR` makes one", location);
+    store_close(store);
+    return status == ERR_NOT_FOUND ? status : OK;
+}
+
 enum status library_open(struct store **out, const char *library, enum store_mode mode,
                          bool may_create, struct err *err)
 {
     *out = NULL;
-    struct stat st;
     struct str path = str_new(PATH_LIMIT);
     enum status status = library_path(&path, library, err);
-    if (status == OK && !may_create && !store_is_url(str_text(&path)) &&
-        stat(str_text(&path), &st) != 0 && errno == ENOENT)
-        status = err_set(err, ERR_NOT_FOUND,
-                         "there is no library at %s; `fovea index DIR` makes one", str_text(&path));
+    if (status == OK && !may_create && mode == STORE_WRITE)
+        status = require_library(str_text(&path), err);
     if (status == OK)
         status = store_open(out, str_text(&path), mode, err);
     if (status == OK)

@@ -16,10 +16,10 @@
 /* --library and --model, for a command's option table; `type` has the fields `library`, `model`. */
 #define OPTION_LIBRARY(type)                                                                       \
     {                                                                                              \
-        .name = "library", .kind = OPTION_STRING, .argument = "FILE",                              \
+        .name = "library", .also = "store", .kind = OPTION_STRING, .argument = "FILE",             \
         .offset = offsetof(type, library),                                                         \
-        .help =                                                                                    \
-            "the library; without it $FOVEA_LIBRARY, else library.db in the user's data folder"    \
+        .help = "the library: a file, or postgres://…; without it $FOVEA_LIBRARY, else "         \
+                "library.db in the user's data folder. --store is the same option"                 \
     }
 
 /* In the place of OPTION_MODEL: a library knows which model it was indexed with. */

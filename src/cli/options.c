@@ -93,11 +93,16 @@ static const struct option *next_option(const struct command *command, const str
     return o == &options_common[COMMON_COUNT] ? NULL : options_common;
 }
 
+static bool is_name(const char *name, const char *typed, size_t size)
+{
+    return name && strlen(name) == size && memcmp(name, typed, size) == 0;
+}
+
 static const struct option *find_long(const struct command *command, const char *name, size_t size)
 {
     const struct option *o = NULL;
     while ((o = next_option(command, o)))
-        if (strlen(o->name) == size && memcmp(o->name, name, size) == 0)
+        if (is_name(o->name, name, size) || is_name(o->also, name, size))
             return o;
     return NULL;
 }

@@ -54,6 +54,7 @@ enum option_kind {                 /* type of the field at `offset` */
 struct option {
     const char *name; /* without the dashes; NULL ends a table */
     char short_name;  /* 0: none */
+    const char *also; /* a second name, which the help does not list; NULL: none */
     enum option_kind kind;
     const char *argument; /* "FILE"; NULL for a flag */
     size_t offset;

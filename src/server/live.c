@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * See live.h. The thread looks at the file (is it the one that is open?) and at the revision twice
- * a second; it makes a new view at most so often that it spends a tenth of its time on that, so a
- * long index run costs the searches little.
+ * a second; a library in PostgreSQL has no file, and one whose revision has gone back is another;
+ * it makes a new view at most so often that it spends a tenth of its time on that, so a long index
+ * run costs the searches little.
  */
 #include "server/live.h"
 
@@ -189,6 +190,9 @@ size_t view_find(const struct view *view, const char *name)
 
 /* --- following the library ---------------------------------------------------------------- */
 
+/* A server that went away is asked again at the next look; a request is not to wait for it. */
+#define PATIENCE_S 2
+
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -199,9 +203,12 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static enum status reopen(const char *library, struct store **store, struct stat *known,
                           bool *another, struct err *err)
 {
-    struct stat now;
+    struct stat now = {0};
     *another = false;
-    if (stat(library, &now) != 0) {
+    if (store_is_url(library)) {
+        if (*store) /* it connects again by itself */
+            return OK;
+    } else if (stat(library, &now) != 0) {
         int reason = errno;
         store_close(*store);
         *store = NULL;
@@ -213,7 +220,10 @@ static enum status reopen(const char *library, struct store **store, struct stat
     *store = NULL;
     *known = now;
     *another = true;
-    return store_open(store, library, STORE_READ, err);
+    enum status status = store_open(store, library, STORE_READ, err);
+    if (status == OK)
+        store_set_patience(*store, PATIENCE_S);
+    return status;
 }
 
 static enum status find_model(struct store *store, const struct model_info *info, int64_t *id,
@@ -284,10 +294,12 @@ static enum status follow(struct live *live, int64_t model_id, int64_t revision,
 static enum status look(struct live *live, struct live_status *now, bool asked, struct err *err)
 {
     bool another;
-    int64_t model_id = live->model_id;
+    int64_t model_id = live->model_id, known_revision = now->revision;
     enum status status = reopen(live->options.library, &live->store, &live->file, &another, err);
     if (status == OK)
         status = store_revision(live->store, &now->revision, err);
+    if (status == OK && now->revision < known_revision) /* a database that was restored */
+        another = true;
     if (status == OK && (another || model_id == 0))
         status = find_model(live->store, live->options.model, &model_id, err);
     if (another && live->view) { /* nothing of the old one fits */
@@ -473,7 +485,28 @@ enum status live_read(struct live *live,
         err->status = status = ERR_BUSY; /* may be back */
     else
         status = read(live->reader, user, err);
+    if (status == ERR_IO && store_is_url(live->options.library))
+        err->status = status = ERR_BUSY; /* so may a server */
     pthread_mutex_unlock(&live->reader_lock);
+    return status;
+}
+
+/* Opening for writing would make a new one. */
+static enum status is_there(const char *library, enum store_mode mode, struct err *err)
+{
+    struct stat now;
+    struct store *store = NULL;
+    enum status status = OK;
+    if (!store_is_url(library)) {
+        if (stat(library, &now) != 0)
+            return err_set(err, ERR_BUSY,
+                           "the library %s cannot be read: it is not there at present", library);
+    } else if (mode == STORE_WRITE) {
+        status = store_open(&store, library, STORE_READ, err);
+        store_close(store);
+        if (status != OK)
+            err->status = status = ERR_BUSY;
+    }
     return status;
 }
 
@@ -482,11 +515,9 @@ enum status live_work(struct live *live, enum store_mode mode,
                       struct err *err)
 {
     struct store *store = NULL;
-    struct stat now;
-    if (stat(live->options.library, &now) != 0) /* opening for writing would make a new one */
-        return err_set(err, ERR_BUSY, "the library %s cannot be read: it is not there at present",
-                       live->options.library);
-    enum status status = store_open(&store, live->options.library, mode, err);
+    enum status status = is_there(live->options.library, mode, err);
+    if (status == OK)
+        status = store_open(&store, live->options.library, mode, err);
     if (status == OK)
         status = work(store, user, err);
     store_close(store);

@@ -211,7 +211,7 @@ static bool reconnect(struct postgres_store *s, struct pg_tries *tries, enum sta
                       struct err *err)
 {
     bool committed = false;
-    double now = clock_seconds(), wait = patience();
+    double now = clock_seconds(), wait = s->patience >= 0 ? s->patience : patience();
     if (tries->since == 0)
         tries->since = now;
     for (int ms = 50;; ms = ms < 2500 ? 2 * ms : 5000) {

@@ -109,7 +109,8 @@ enum pg_slot {
     /* postgres_nearest.c: six ways to ask, two to count */
     PG_NEAREST,
     PG_COUNT_NEAR = PG_NEAREST + 6,
-    PG_SLOTS = PG_COUNT_NEAR + 2,
+    PG_ORIGIN = PG_COUNT_NEAR + 2, /* postgres_origin.c */
+    PG_SLOTS,
 };
 
 struct postgres_store {
@@ -118,6 +119,7 @@ struct postgres_store {
     PQconninfoOption *options;  /* as the URL says, without fovea's own */
     char *schema;               /* its name, as it is */
     char *label;                /* the library's place without any password: for messages */
+    double patience;            /* seconds to wait for a server that went away; < 0: the usual */
     int64_t prepared[PG_SLOTS]; /* 0: not; else the model's number + 1 */
 
     int64_t model_there; /* a model that is known to be there */
@@ -248,8 +250,6 @@ MUST_USE enum status postgres_model_ids(struct postgres_store *, int64_t **ids, 
 enum status postgres_model_active(struct store *, int64_t *, struct err *);
 enum status postgres_model_set_active(struct store *, int64_t model_id, struct err *);
 enum status postgres_model_remove(struct store *, int64_t model_id, struct err *);
-
-void postgres_keep_half(struct store *);
 
 /* postgres_nearest.c */
 enum status postgres_nearest(struct store *, int64_t model_id, const struct store_query *,

@@ -96,15 +96,17 @@ static enum status write_query(struct postgres_store *s, int64_t model_id,
     "SELECT count(*) FROM EMBEDDINGS AS e WHERE vector <#> $1::" type " <= $2" where               \
     " AND EXISTS (SELECT 1 FROM files WHERE files.photo_id = e.photo_id)"
 
+#define HALF "vector::halfvec" /* the query travels in single precision */
+
 static const char *const statements[2][6] = {
     {EXACT("vector", ""), EXACT("vector", AMONG), EXACT("vector", ABOVE("vector")),
      EXACT("vector", ABOVE_AMONG("vector")), INDEXED("vector", ""), INDEXED("vector", AMONG)},
-    {EXACT("halfvec", ""), EXACT("halfvec", AMONG), EXACT("halfvec", ABOVE("halfvec")),
-     EXACT("halfvec", ABOVE_AMONG("halfvec")), INDEXED("halfvec", ""), INDEXED("halfvec", AMONG)},
+    {EXACT(HALF, ""), EXACT(HALF, AMONG), EXACT(HALF, ABOVE(HALF)), EXACT(HALF, ABOVE_AMONG(HALF)),
+     INDEXED(HALF, ""), INDEXED(HALF, AMONG)},
 };
 static const char *const counts[2][2] = {
     {COUNT("vector", ""), COUNT("vector", " AND photo_id = ANY($3)")},
-    {COUNT("halfvec", ""), COUNT("halfvec", " AND photo_id = ANY($3)")},
+    {COUNT(HALF, ""), COUNT(HALF, " AND photo_id = ANY($3)")},
 };
 
 /* --- nearest ------------------------------------------------------------------------------ */

@@ -31,6 +31,7 @@ enum status postgres_open(struct store **out, const char *url, enum store_mode m
     if (!s)
         return err_no_memory(err, "the library's handle", sizeof *s);
     s->base = (struct store){.ops = &postgres_store_ops, .mode = mode};
+    s->patience = -1;
     enum status status = postgres_read_url(s, url, err);
     if (status == OK)
         status = postgres_connect(s, err);
@@ -217,6 +218,23 @@ void postgres_read_end(struct store *store)
     s->held_lost = false; /* the next verb connects again, if need be */
 }
 
+static void set_patience(struct store *store, double seconds)
+{
+    postgres_store(store)->patience = seconds;
+}
+
+enum status postgres_name(const char *url, struct str *out, struct err *err)
+{
+    struct postgres_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_no_memory(err, "the library's handle", sizeof *s);
+    enum status status = postgres_read_url(s, url, err);
+    if (status == OK)
+        str_put(out, s->label);
+    free_store(s);
+    return status;
+}
+
 static enum status damaged(const struct store *store, const char *what, struct err *err)
 {
     return pg_damaged((const struct postgres_store *)(const void *)store, what, err);
@@ -226,6 +244,7 @@ const struct store_ops postgres_store_ops = {
     .damaged = damaged,
     .open = postgres_open,
     .close = postgres_close,
+    .set_patience = set_patience,
     .keep_half = postgres_keep_half,
     .index_lock = postgres_index_lock,
     .index_join = postgres_index_join,

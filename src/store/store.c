@@ -5,12 +5,12 @@
  * through the store's table. So the kinds agree about what an acceptable argument is, and a kind
  * only holds what is its own.
  */
+#include "store/store_origin.h"
 #include "store/store_ops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A library is a file, or a PostgreSQL database when it is given as a URL. */
 bool store_is_url(const char *location)
 {
     return strncmp(location, "postgres://", 11) == 0 || strncmp(location, "postgresql://", 13) == 0;
@@ -20,8 +20,6 @@ static enum status require_file(const char *path, struct err *err)
 {
     if (!*path)
         return err_set(err, ERR_ARGUMENT, "the library's path is empty");
-    if (store_is_url(path))
-        return err_set(err, ERR_UNSUPPORTED, "this is for a library in a file, not in PostgreSQL");
     return OK;
 }
 
@@ -31,12 +29,40 @@ static enum status open_url(struct store **out, const char *url, enum store_mode
 {
     return postgres_store_ops.open(out, url, mode, err);
 }
+
+static enum status check_url(const char *url, struct store_health *out, struct err *err)
+{
+    return postgres_check(url, out, err);
+}
+
+static enum status name_url(const char *url, struct str *out, struct err *err)
+{
+    return postgres_name(url, out, err);
+}
 #else
 static enum status open_url(struct store **out, const char *url, enum store_mode mode,
                             struct err *err)
 {
     return err_set(err, ERR_UNSUPPORTED,
                    "this fovea was built without PostgreSQL: give the path of a library file");
+}
+
+static enum status check_url(const char *url, struct store_health *out, struct err *err)
+{
+    struct store *none;
+    return open_url(&none, url, STORE_READ, err);
+}
+
+static enum status name_url(const char *url, struct str *out, struct err *err)
+{
+    str_put(out, "a PostgreSQL database");
+    return OK;
+}
+
+enum status store_origin_visit(const char *url, int64_t *total, store_origin_visitor *visit,
+                               void *context, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "this fovea was built without PostgreSQL");
 }
 #endif
 
@@ -48,6 +74,23 @@ enum status store_open(struct store **out, const char *location, enum store_mode
         return open_url(out, location, mode, err);
     enum status status = require_file(location, err);
     return status == OK ? sqlite_store_ops.open(out, location, mode, err) : status;
+}
+
+enum status store_location_name(const char *location, struct str *out, struct err *err)
+{
+    enum status status = OK;
+    if (store_is_url(location))
+        status = name_url(location, out, err);
+    else
+        str_put(out, location);
+    return status == OK && !str_ok(out) ? err_no_memory(err, "a library's name", out->size)
+                                        : status;
+}
+
+void store_set_patience(struct store *store, double seconds)
+{
+    if (store->ops->set_patience)
+        store->ops->set_patience(store, seconds);
 }
 
 void store_close(struct store *store)
@@ -144,6 +187,8 @@ const char *store_kept_copy(const struct store *store)
 enum status store_check(const char *path, struct store_health *out, struct err *err)
 {
     *out = (struct store_health){0};
+    if (store_is_url(path))
+        return check_url(path, out, err);
     enum status status = require_file(path, err);
     return status == OK ? sqlite_check(path, out, err) : status;
 }
@@ -152,6 +197,11 @@ enum status store_repair(const char *path, struct store_repair *out, struct err 
 {
     *out = (struct store_repair){0};
     enum status status = require_file(path, err);
+    if (status == OK && store_is_url(path))
+        status = err_set(err, ERR_UNSUPPORTED,
+                         "only a library in a file can be repaired; a PostgreSQL server has "
+                         "backups of its own (pg_restore), and `fovea store copy` saves what can "
+                         "still be read");
     if (status == OK)
         status = sqlite_repair(path, out, err);
     if (status != OK)

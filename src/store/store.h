@@ -32,6 +32,7 @@
 #ifndef FOVEA_STORE_STORE_H
 #define FOVEA_STORE_STORE_H
 
+#include "base/str.h"
 #include "store/store_claims.h"
 #include "store/store_known.h"
 #include "store/store_labels.h"
@@ -51,6 +52,12 @@ MUST_USE enum status store_open(struct store **out, const char *path, enum store
 /* Whether a location is a URL, and no file of the local disk. */
 bool store_is_url(const char *location);
 void store_close(struct store *); /* NULL-safe */
+
+/* Appends what to call it: the path, or the URL without its password. ERR_ARGUMENT: a URL that
+ * cannot be read. */
+MUST_USE enum status store_location_name(const char *location, struct str *out, struct err *err);
+/* How long verbs wait for a server that went away before they fail. */
+void store_set_patience(struct store *, double seconds);
 
 /* The vectors of models that this handle adds are kept in half precision where the store would keep
  * them in single (PostgreSQL: halfvec): half the size, and the same values, as vectors are float16

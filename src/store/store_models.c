@@ -95,10 +95,11 @@ void store_matrix_free(struct store_matrix *matrix)
 enum status store_vectors_load(struct store *store, int64_t model_id, const int64_t *photo_ids,
                                size_t count, uint16_t *vectors, bool *has, struct err *err)
 {
-    memset(has, 0, count * sizeof *has);
     if (count > STORE_BATCH_MAX)
         return err_set(err, ERR_ARGUMENT, "%zu photos at once, which are more than %d", count,
                        STORE_BATCH_MAX);
+    for (size_t i = 0; i < count; i++)
+        has[i] = false;
     return store->ops->vectors_load(store, model_id, photo_ids, count, vectors, has, err);
 }
 

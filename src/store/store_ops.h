@@ -15,7 +15,8 @@
 struct store_ops {
     enum status (*open)(struct store **, const char *location, enum store_mode, struct err *);
     void (*close)(struct store *);
-    void (*keep_half)(struct store *); /* NULL: it does anyway */
+    void (*set_patience)(struct store *, double seconds); /* NULL: there is no server */
+    void (*keep_half)(struct store *);                    /* NULL: it does anyway */
     /* err_set(ERR_FORMAT) with what is wrong, and what can be done about it in this kind of store
      */
     enum status (*damaged)(const struct store *, const char *what, struct err *err);
@@ -147,6 +148,9 @@ struct store {
 extern const struct store_ops sqlite_store_ops;
 #ifdef FOVEA_HAVE_POSTGRES
 extern const struct store_ops postgres_store_ops;
+/* postgres_health.c, postgres_open.c */
+MUST_USE enum status postgres_check(const char *url, struct store_health *, struct err *err);
+MUST_USE enum status postgres_name(const char *url, struct str *out, struct err *err);
 #endif
 
 /* sqlite_repair.c: a library that may be too damaged to be opened */

@@ -197,8 +197,9 @@ static enum status check_batch(size_t count, struct err *err)
 enum status store_photos_find(struct store *store, const struct photo_hash *hashes, size_t count,
                               int64_t *photo_ids, struct err *err)
 {
-    memset(photo_ids, 0, count * sizeof *photo_ids);
     enum status status = check_batch(count, err);
+    if (status == OK && count > 0)
+        memset(photo_ids, 0, count * sizeof *photo_ids);
     if (status == OK && store->ops->photos_find)
         return count ? store->ops->photos_find(store, hashes, count, photo_ids, err) : OK;
     for (size_t i = 0; status == OK && i < count; i++)
@@ -223,12 +224,12 @@ static enum status load_one_by_one(struct store *store, const int64_t *photo_ids
 enum status store_photos_load(struct store *store, const int64_t *photo_ids, size_t count,
                               struct store_photo *photos, struct err *err)
 {
-    memset(photos, 0, count * sizeof *photos);
     enum status status = check_batch(count, err);
-    if (status == OK && count > 0)
-        status = store->ops->photos_load
-                     ? store->ops->photos_load(store, photo_ids, count, photos, err)
-                     : load_one_by_one(store, photo_ids, count, photos, err);
+    if (status != OK || count == 0)
+        return status;
+    memset(photos, 0, count * sizeof *photos);
+    status = store->ops->photos_load ? store->ops->photos_load(store, photo_ids, count, photos, err)
+                                     : load_one_by_one(store, photo_ids, count, photos, err);
     for (size_t i = 0; status != OK && i < count; i++)
         store_photo_free(&photos[i]);
     return status;

@@ -51,6 +51,8 @@ struct store_health {
     int64_t problems; /* 0: sound */
     char first[256];  /* the first of them */
     int schema_version;
+    char server[160]; /* in a database: "PostgreSQL 15.4, pgvector 0.8.0, over TLS" */
+    bool read_only;   /* in a database: this user may not write */
 };
 /* Looks through the whole library at `path`, which need not be one that can be opened. */
 MUST_USE enum status store_check(const char *path, struct store_health *out, struct err *err);

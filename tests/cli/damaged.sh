@@ -32,7 +32,7 @@ one() {
     shift
     run index damaged --library "$name.db" --model demo --json "$@"
     expect_code 0
-    ! grep -q . err || fail "$(head -n 1 err)"
+    ! grep -q '^fovea: ' err || fail "$(head -n 1 err)" # decoders print what they like
     grep -E '"event":"(photo|failed)"' out | sed 's/,"done".*//' | sort >"$name.lines"
     [ "$(wc -l <"$name.lines")" -eq "$count" ] ||
         fail "$(wc -l <"$name.lines") of $count files have an outcome"

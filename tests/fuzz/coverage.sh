@@ -18,7 +18,7 @@ readers=(clip/safetensors clip/torch_zip clip/zip_archive clip/unpickle clip/unp
     server/multipart server/page server/routes server/uri store/sqlite_open store/sqlite_salvage
     store/sqlite_repair store/sqlite_matrix store/sqlite_photo)
 
-[[ -f $build/build.ninja ]] || CC=clang meson setup "$build" -Dwerror=false -Doptimization=1 \
+[[ -f $build/build.ninja ]] || CC=${CC:-clang} meson setup "$build" -Dfuzz=true -Dtests=false -Dwerror=false -Doptimization=1 \
     -Dhardening=false -Dc_args='-fprofile-instr-generate -fcoverage-mapping' \
     -Dc_link_args=-fprofile-instr-generate >/dev/null
 targets=()
@@ -31,7 +31,8 @@ for target in "${targets[@]}"; do
     name=${target##*/fuzz-}
     folders=("tests/fuzz/corpus/$name")
     [[ -d $corpora/$name/corpus ]] && folders+=("$corpora/$name/corpus")
-    LLVM_PROFILE_FILE=$build/$name.profraw timeout 600 "$build/$target" "${folders[@]}" >/dev/null 2>&1 ||
+    LLVM_PROFILE_FILE=$build/$name.profraw timeout 600 "$build/$target" \
+        -runs=0 "${folders[@]}" >/dev/null 2>&1 ||
         echo "$name fails"
 done
 llvm-profdata merge -o "$build/all.profdata" "$build"/*.profraw
@@ -39,9 +40,7 @@ objects=()
 for target in "${targets[@]:1}"; do
     objects+=(-object "$build/$target")
 done
-sources=()
-for reader in "${readers[@]}"; do
-    [[ -f src/$reader.c ]] && sources+=("src/$reader.c")
-done
-llvm-cov report "$build/${targets[0]}" "${objects[@]}" -instr-profile="$build/all.profdata" \
-    "${sources[@]}" | awk '$1 ~ /\.c$|^TOTAL/ { printf "%-28s lines %7s  branches %7s\n", $1, $10, $13 }'
+llvm-cov report "$build/${targets[0]}" "${objects[@]}" -instr-profile="$build/all.profdata" |
+    awk -v wanted="${readers[*]}" 'BEGIN { split(wanted, names, " "); for (i in names) want["src/" names[i] ".c"] = 1 }
+        { name = $1; sub(/^.*src\//, "src/", name) }
+        name in want { printf "%-28s lines %7s  branches %7s\n", name, $10, $13 }'

@@ -219,12 +219,58 @@ static void test_bytes_of_others(void **state)
     unlink(second);
 }
 
+/* --- through PostgreSQL ------------------------------------------------------------------- */
+
+static void test_postgres(void **state)
+{
+    struct err err;
+    struct copy_report r, back;
+    struct store *store;
+    char url[4096];
+    const struct copy_options none = {0};
+    const char *server = getenv("FOVEA_TEST_POSTGRES");
+    if (!server) {
+        print_message("not run by cluster.sh: no copy through PostgreSQL\n");
+        return;
+    }
+    for (int half = 0; half < 2; half++) {
+        snprintf(url, sizeof url, "%s%cschema=copy_%ld_%d", server, strchr(server, '?') ? '&' : '?',
+                 (long)getpid(), half);
+        assert_ok(store_open(&store, url, STORE_WRITE, &err));
+        if (half)
+            store_keep_half(store);
+        struct store *from;
+        assert_ok(store_open(&from, first, STORE_READ, &err));
+        assert_ok(copy_run(from, store, &none, &r, &err));
+        store_close(from);
+        store_close(store);
+        assert_ok(copy(url, third, NULL, &back, &err));
+        assert_equal_libraries(first, third);
+        assert_memory_equal(back.checksum, r.checksum, sizeof r.checksum);
+        unlink(third);
+        assert_ok(copy(first, url, NULL, &r, &err));
+        assert_int_equal(r.photos.copied + r.labels.copied + r.failures.copied + r.places.copied,
+                         0);
+    }
+    /* A backup is such a copy, into a file that is there when it is whole. */
+    assert_ok(store_open(&store, url, STORE_READ, &err));
+    assert_ok(copy_backup(store, second, &none, &err));
+    assert_ok(copy_backup(store, second, &none, &err));
+    assert_equal_libraries(first, second);
+    write_text(third, "diary", 5);
+    assert_fails(copy_backup(store, third, &none, &err), ERR_ARGUMENT, "left alone");
+    store_close(store);
+    unlink(second);
+    unlink(third);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal),      cmocka_unit_test(test_gone_on_with),
         cmocka_unit_test(test_adds),       cmocka_unit_test(test_differences),
         cmocka_unit_test(test_index_lock), cmocka_unit_test(test_bytes_of_others),
+        cmocka_unit_test(test_postgres),
     };
     self = argv[0];
     if (argc == 4 && strcmp(argv[1], "half-a-copy") == 0)

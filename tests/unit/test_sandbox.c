@@ -269,9 +269,9 @@ static const struct attempt {
 
 static enum status crash(void)
 {
-    volatile int *nowhere = NULL;
-    raise(SIGSEGV); /* sanitizers make something else of a real one */
-    return *nowhere ? OK : ERR_FORMAT;
+    signal(SIGSEGV, SIG_DFL); /* sanitizers make something else of it */
+    raise(SIGSEGV);
+    return ERR_FORMAT;
 }
 
 static enum status spin(void)
@@ -490,7 +490,11 @@ static void test_attempts(void **state)
     assert_int_equal(decoder_describe(&had, &err), OK);
     if (!had.seccomp || had.landlock_abi == 0)
         print_message("seccomp: %d, Landlock ABI: %d\n", had.seccomp, had.landlock_abi);
-    for (size_t i = 0; had.seccomp && i < sizeof attempts / sizeof attempts[0]; i++) {
+    if (!had.seccomp) {
+        decoder_close();
+        skip(); /* this kernel cannot */
+    }
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         const struct attempt *a = &attempts[i];
         char text[800];
         errno = 0;

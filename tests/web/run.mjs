@@ -107,6 +107,8 @@ async function runAll(world) {
     'look',
     'robust',
     'map',
+    'cloud_points',
+    'cloud_use',
   ];
   let failed = 0;
   let passed = 0;

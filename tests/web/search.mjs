@@ -235,6 +235,49 @@ export const tests = {
     await close();
   },
 
+  'filters by a set’s categories, and by a place': async ({ browser, server }) => {
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+      quiet: [/status of 400/],
+    });
+    await go('');
+    await tilesShown(page);
+    await page.getByRole('button', { name: 'Filters' }).click();
+    const { sets } = await api(server, 'GET', '/api/v1/categories');
+    const set = sets.find(({ run }) => run);
+    const field = page.getByLabel('Category set');
+    await until(async () => (await field.locator('option').count()) > 1, 'the sets');
+    await field.selectOption(set.name);
+    const { name, count } = set.categories[1];
+    await page.getByLabel('Category', { exact: true }).selectOption(`${set.name}:${name}`);
+    const photographs = (n) => `${n} photograph${n === 1 ? '' : 's'}`;
+    await until(
+      async () => (await summary(page)).startsWith(photographs(count)),
+      `the ${count} of ${name}`,
+    );
+    await page.reload();
+    await tilesShown(page);
+    await page.getByRole('button', { name: 'Filters' }).click();
+    await until(async () => (await field.inputValue()) === set.name, 'the set after a reload');
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    const { photos } = await api(server, 'GET', '/api/v1/photos?gps=-90,-180,90,180&limit=1000');
+    check(photos.length > 0, 'the library has photographs with a place');
+    const { metadata } = await api(server, 'GET', `/api/v1/photos/${photos[0].id}`);
+    const { latitude, longitude } = metadata;
+    const around = [latitude - 1, longitude - 1, latitude + 1, longitude + 1]
+      .map((degrees) => degrees.toFixed(2))
+      .join(',');
+    const { total } = await api(server, 'GET', `/api/v1/photos?gps=${around}`);
+    await page.getByLabel('Place', { exact: true }).fill(around);
+    await page.getByLabel('Place', { exact: true }).press('Enter');
+    await until(async () => (await summary(page)).startsWith(photographs(total)), 'those there');
+    await page.getByRole('button', { name: /^Remove filter Place: / }).waitFor();
+    await page.getByLabel('Place', { exact: true }).fill('somewhere');
+    await page.getByLabel('Place', { exact: true }).press('Enter');
+    await page.getByText(/bad value 'somewhere' for gps/).waitFor();
+    await close();
+  },
+
   'lets the latest question win': async ({ browser, server }) => {
     const { page, go, close } = await openPage(browser, {
       url: server.url,

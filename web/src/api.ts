@@ -67,10 +67,10 @@ export const filterNames = [
   'camera',
   'lens',
   'category',
-  'set',
   'folder',
-  'box',
+  'gps',
   'rating',
+  'iso',
   'format',
   'keyword',
 ] as const;

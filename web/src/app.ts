@@ -26,4 +26,5 @@ export interface View {
   leave: () => void;
   refresh: () => void; // the library or the server is another one than it was
   source?: () => PhotoSource;
+  focusInput?: () => void; // of its own search
 }

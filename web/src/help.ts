@@ -2,9 +2,10 @@
 //
 // The keys, and how a query is written.
 import { h } from './dom';
+import { mapKeys } from './map/keys';
 
 const keys: [string, string][] = [
-  ['/', 'to the search'],
+  ['/', 'to the search (on the map, to its own)'],
   ['Esc', 'clear the search, close what is open'],
   ['← → ↑ ↓', 'from picture to picture'],
   ['Enter', 'open a picture'],
@@ -45,6 +46,13 @@ export class Help {
     ),
     h('h3', { class: 'detail-heading' }, 'Keys'),
     list(keys, true),
+    h('h3', { class: 'detail-heading' }, 'Keys on the map'),
+    list(mapKeys, true),
+    h(
+      'p',
+      { class: 'text-muted text-sm my-3' },
+      'By touch: one finger turns, two come closer or move. A tap chooses; a finger that rests says what it is on, and on an empty place begins a lasso.',
+    ),
     h(
       'form',
       { method: 'dialog', class: 'mt-4 flex justify-end' },

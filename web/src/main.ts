@@ -123,8 +123,9 @@ window.addEventListener(
       router.go({ view: goal, params: new URLSearchParams() });
     } else if (event.key === '/') {
       event.preventDefault();
-      if (current !== 'search') router.go({ view: 'search', params: new URLSearchParams() });
-      searchView.focusInput();
+      const own = current && views[current].focusInput;
+      if (!own) router.go({ view: 'search', params: new URLSearchParams() });
+      (current ? views[current] : searchView).focusInput?.();
     } else if (event.key === '?') help.open();
   },
   true,

@@ -9,6 +9,9 @@ import { categoryColour } from '../categories/model';
 export const colourings = ['category', 'group', 'date', 'camera'] as const;
 export type Colouring = (typeof colourings)[number];
 
+// What a point is at present; the shaders know these numbers.
+export const STATE = { hidden: 0, dim: 1, plain: 2, hit: 3, chosen: 4 } as const;
+
 export interface LegendEntry {
   name: string;
   colour: string;
@@ -20,7 +23,7 @@ export interface Legend {
   of: Int16Array; // per point: its entry
 }
 
-const NONE_COLOUR = '#a3a3a3';
+export const NONE_COLOUR = '#a3a3a3';
 const ENTRIES_MAX = 60;
 
 export function positionsOf(data: MapData): Float32Array {
@@ -42,6 +45,22 @@ function yearOf(seconds: number | null | undefined): number | null {
   return seconds === null || seconds === undefined
     ? null
     : new Date(seconds * 1000).getUTCFullYear();
+}
+
+// What the legend's swatch shows is what the point must have, so the notations used here are read
+// here: #rrggbb, and hsl(H S% L%) with spaces. Components 0 to 255.
+export function rgbOf(colour: string): [number, number, number] {
+  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
+  if (hex) return [parseInt(hex[1] ?? '', 16), parseInt(hex[2] ?? '', 16), parseInt(hex[3] ?? '', 16)];
+  const hsl = /^hsl\(([\d.]+) ([\d.]+)% ([\d.]+)%\)$/.exec(colour);
+  if (!hsl) throw new Error(`not a colour of the legend: ${colour}`);
+  const [hue, saturation, lightness] = [Number(hsl[1]), Number(hsl[2]) / 100, Number(hsl[3]) / 100];
+  const chroma = saturation * Math.min(lightness, 1 - lightness);
+  const channel = (n: number): number => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (lightness - chroma * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
 }
 
 // Each point's name, or null, and in which order names stand in the legend.
@@ -106,21 +125,55 @@ export function makeLegend(data: MapData, by: Colouring): Legend {
   return { entries, of };
 }
 
-// Where each point of a new answer was before: by id, whatever its index was; a new one begins where
-// it belongs.
+const ARRIVAL = 1.6; // new ones come from outside, this many times as far from the middle
+
+// Where each point of a new answer was before: by id, whatever its index was. `moved`: whether there
+// is a way to go for any of them; `fresh`: how many were not there before.
 export function startPositions(
   ids: readonly number[],
   target: Float32Array,
   beforeIds: readonly number[],
   before: Float32Array,
-): Float32Array {
-  const start = Float32Array.from(target);
+): { start: Float32Array; moved: boolean; fresh: number } {
+  const start = new Float32Array(target.length);
   const indexOf = new Map(beforeIds.map((id, i) => [id, i]));
+  let moved = false;
+  let fresh = 0;
   ids.forEach((id, i) => {
     const j = indexOf.get(id);
-    if (j !== undefined) start.set(before.subarray(3 * j, 3 * j + 3), 3 * i);
+    if (j === undefined) fresh++;
+    for (let k = 0; k < 3; k++) {
+      const end = target[3 * i + k] ?? 0;
+      const from = j === undefined ? end * ARRIVAL : (before[3 * j + k] ?? 0);
+      start[3 * i + k] = from;
+      if (from !== end) moved = true;
+    }
   });
-  return start;
+  return { start, moved, fresh };
+}
+
+const SPACING_SAMPLE = 200;
+
+// How far a point is from its nearest neighbour, in the middle: what size pictures can have here.
+export function spacing(positions: Float32Array): number {
+  const count = positions.length / 3;
+  if (count < 2) return 1;
+  const step = Math.max(1, Math.floor(count / SPACING_SAMPLE));
+  const found: number[] = [];
+  for (let i = 0; i < count; i += step) {
+    const [x, y, z] = [positions[3 * i] ?? 0, positions[3 * i + 1] ?? 0, positions[3 * i + 2] ?? 0];
+    let best = Infinity;
+    for (let j = 0; j < positions.length; j += 3) {
+      if (j === 3 * i) continue;
+      const dx = (positions[j] as number) - x;
+      const dy = (positions[j + 1] as number) - y;
+      const dz = (positions[j + 2] as number) - z;
+      best = Math.min(best, dx * dx + dy * dy + dz * dz);
+    }
+    found.push(best);
+  }
+  found.sort((a, b) => a - b);
+  return Math.sqrt(found[found.length >> 1] ?? 1);
 }
 
 export interface ScreenPoint {
@@ -138,18 +191,16 @@ export function insidePolygon(polygon: readonly ScreenPoint[], x: number, y: num
   return inside;
 }
 
-// The visible points nearest to one, in the layout, nearest first.
+// The visible points nearest to one (its index; it is not among them) or to a place, in the layout,
+// nearest first.
 export function nearestPoints(
   positions: Float32Array,
-  from: number,
+  from: number | readonly [number, number, number],
   count: number,
   visible: (index: number) => boolean,
 ): number[] {
-  const [x, y, z] = [
-    positions[3 * from] ?? 0,
-    positions[3 * from + 1] ?? 0,
-    positions[3 * from + 2] ?? 0,
-  ];
+  const [x = 0, y = 0, z = 0] =
+    typeof from === 'number' ? positions.subarray(3 * from, 3 * from + 3) : from;
   const best: { index: number; distance: number }[] = [];
   for (let i = 0; 3 * i < positions.length; i++) {
     if (i === from || !visible(i)) continue;

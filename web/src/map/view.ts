@@ -9,10 +9,16 @@ import { h, replace } from '../dom';
 import * as format from '../format';
 import { debounce, Latest } from '../latest';
 import type { Route } from '../route';
+import { parseText } from '../search/query';
 import { failure, notBuilt, notice } from '../states';
 import { toast } from '../toast';
+import { readCamera, writeCamera } from './camera';
 import { asJson, asPaths, coordinates, save } from './export';
-import { Labels, type Label } from './labels';
+import { Groups } from './groups';
+import { keyTable } from './keys';
+import { type Label, Labels } from './labels';
+import { LegendList } from './legend';
+import { MapList, type Part } from './list';
 import { Marks, type Tool } from './marks';
 import {
   type Colouring,
@@ -25,10 +31,14 @@ import {
   type ScreenPoint,
   sphereOf,
   startPositions,
+  STATE,
 } from './model';
 import { Names } from './names';
 import { Panel } from './panel';
-import type { CameraPlace, Stage } from './stage';
+import { Pointer } from './pointer';
+import type { Stage } from './stage';
+import { Tip } from './tip';
+import { iconButton, menu, Segments } from './tools';
 
 const methods: Record<MapMethod, string> = { umap: 'UMAP', tsne: 't-SNE', pca: 'PCA' };
 const methodNames = Object.keys(methods) as MapMethod[];
@@ -38,8 +48,15 @@ const colouringNames: Record<Colouring, string> = {
   date: 'Date',
   camera: 'Camera',
 };
-const STATE = { hidden: 0, dim: 1, plain: 2, hit: 3, chosen: 4 } as const;
-const CLICK_PX = 5;
+const tools: Record<Tool, string> = { orbit: 'Turn', lasso: 'Lasso', box: 'Box' };
+const HITS_MAX = 1000;
+const LISTED_MAX = 500;
+const VISITED_MAX = 200;
+const AROUND = 8; // neighbours that a flight to a photograph brings into sight
+const ZOOM = 0.7;
+// The server makes a map anew at most so often; one that is behind the library is asked for again.
+const BEHIND_MS = 3000;
+const BEHIND_TRIES = 12;
 
 export class MapView implements View {
   private method: MapMethod = 'umap';
@@ -48,26 +65,40 @@ export class MapView implements View {
   private hidden = new Set<string>(); // names of legend entries
   private data: MapData | null = null;
   private positions: Float32Array = new Float32Array(0);
+  private start: Float32Array = new Float32Array(0); // where they came from
   private legend: Legend = { entries: [], of: new Int16Array(0) };
   private indexOf = new Map<number, number>(); // by id
   private hits: Set<number> | null = null; // ids
   private selected = new Set<number>(); // ids
   private current: number | null = null; // the id that was clicked
+  private visited: number[] = []; // by `n`
   private stage: Stage | null = null;
   private broken = false;
   private active = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private behind = 0; // how often the map was asked for and lacked photographs
   private readonly latest = new Latest();
   private readonly searching = new Latest();
   private readonly names = new Names();
   private readonly typing = debounce(() => void this.find(), 250);
   private readonly noting = debounce(() => this.note(), 300);
 
-  private readonly methodButtons = h('div', {
-    class: 'segments',
-    role: 'group',
-    'aria-label': 'Layout',
+  private readonly methodButtons = new Segments('Layout', methods, (name) => {
+    this.method = name;
+    this.methodButtons.show(name);
+    this.note();
+    void this.load();
   });
+  private readonly toolButtons = new Segments(
+    'What dragging does',
+    tools,
+    (name) => {
+      this.marks.tool = name;
+      this.box.dataset.tool = name;
+      this.toolButtons.show(name);
+    },
+    'map-tools',
+  );
   private readonly byField = h(
     'select',
     { class: 'field-quiet', 'aria-label': 'Colour by' },
@@ -77,32 +108,35 @@ export class MapView implements View {
   );
   private readonly input = h('input', {
     type: 'search',
-    class: 'field max-w-72',
+    class: 'field map-search',
     placeholder: 'light up what matches …',
     'aria-label': 'Search in the map',
     maxlength: 4000,
   });
   private readonly found = h('span', { class: 'text-sm text-muted', role: 'status' });
-  private readonly toolButtons = h('div', {
-    class: 'segments',
-    role: 'group',
-    'aria-label': 'What dragging does',
-  });
-  private readonly legendList = h('ul', {
-    class: 'map-legend',
-    'aria-label': 'Legend: what is shown',
-  });
-  private readonly tip = h('div', { class: 'map-tip', hidden: true });
+  private readonly listButton = h(
+    'button',
+    {
+      type: 'button',
+      class: 'button-quiet',
+      title: 'The same photographs as a list (l)',
+      'aria-pressed': 'false',
+      on: { click: () => this.showList(this.list.element.hidden) },
+    },
+    'List',
+  );
   private readonly box = h('div', {
     class: 'map-box',
     role: 'application',
     tabindex: '0',
     'aria-label': 'Map of the library',
     'aria-description':
-      'Arrows turn, plus and minus approach and go away, n goes to the next neighbour, Enter opens it, f flies to what was found, 0 goes home, Escape clears. The list beside holds the same photographs.',
+      'Arrows turn, with Shift they move; plus and minus approach and go away, 0 shows everything. n goes to the next neighbour, p back, Enter opens it, Space selects it, a selects what is lit, f flies to what was found, Escape clears. l shows the same photographs as a list.',
   });
   private readonly cover = h('div', { class: 'map-cover' });
-  private readonly labels = new Labels((label) => this.showLabel(label));
+  private readonly badge = h('p', { class: 'map-badge', role: 'status', hidden: true });
+  private readonly labels = new Labels((label) => this.goToLabel(label));
+  private readonly groups = new Groups(this.labels);
   private readonly marks = new Marks(
     this.box,
     (held) => {
@@ -110,6 +144,28 @@ export class MapView implements View {
     },
     (polygon, add) => this.selectIn(polygon, add),
   );
+  private readonly tip = new Tip(this.box, (id) => this.names.get(id));
+  private readonly legendList = new LegendList({
+    onToggle: (name) => {
+      if (!this.hidden.delete(name)) this.hidden.add(name);
+      this.filterChanged();
+    },
+    onOnly: (name) => {
+      const others = this.legend.entries.filter((entry) => entry.name !== name);
+      this.hidden = new Set(others.map((entry) => entry.name));
+      this.filterChanged();
+    },
+    onAll: () => {
+      this.hidden.clear();
+      this.filterChanged();
+    },
+    onGo: (name) => this.goToEntry(name),
+  });
+  private readonly list = new MapList({
+    photos: (ids) => this.names.all(ids),
+    onChoose: (id) => void this.choose(id, true),
+    onSelect: ({ name, ids }) => void this.select(ids, titleOf(name, ids.length)),
+  });
   private readonly panel = new Panel({
     onOpen: (photo, list) => this.openPhoto(photo, list),
     onGo: (id) => void this.choose(id, true),
@@ -120,32 +176,46 @@ export class MapView implements View {
   readonly element: HTMLElement;
 
   constructor(private readonly app: App) {
-    this.box.append(this.labels.element, this.marks.element, this.tip, this.cover);
+    this.box.append(
+      this.labels.element,
+      this.marks.element,
+      this.tip.element,
+      this.toolButtons.element,
+      h(
+        'div',
+        { class: 'map-zoom', role: 'group', 'aria-label': 'View' },
+        iconButton('plus', 'Come closer (+)', () => this.stage?.zoom(ZOOM)),
+        iconButton('minus', 'Go away (−)', () => this.stage?.zoom(1 / ZOOM)),
+        iconButton('home', 'Everything in sight (0)', () => this.stage?.goHome()),
+      ),
+      this.badge,
+      this.cover,
+    );
     this.element = h(
       'section',
       { 'aria-label': 'Map', class: 'map' },
       h(
         'div',
         { class: 'tools' },
-        this.methodButtons,
+        this.methodButtons.element,
         this.byField,
-        this.input,
-        this.found,
+        h('span', { class: 'map-find' }, this.input, this.found),
         h('span', { class: 'grow' }),
-        this.toolButtons,
-        this.tool('List', 'List what is shown', () => void this.listShown()),
-        this.tool('Picture', 'Save a picture of the map', () => void this.savePicture()),
-        this.tool(
-          'Coordinates',
-          'Save all coordinates',
-          () => void this.exportRows(this.data?.ids ?? [], 'coordinates'),
-        ),
+        this.listButton,
+        menu('Save', 'download', [
+          ['Picture of the map (PNG)', () => this.savePicture()],
+          [
+            'Coordinates of all (JSON)',
+            () => void this.exportRows(this.data?.ids ?? [], 'coordinates'),
+          ],
+          ['Paths of what is lit (text)', () => void this.exportRows(this.litIds(), 'paths')],
+        ]),
       ),
       h(
         'div',
         { class: 'map-row' },
-        this.box,
-        h('div', { class: 'map-side' }, this.panel.element, this.legendList),
+        h('div', { class: 'map-stage' }, this.box, this.list.element),
+        h('div', { class: 'map-side' }, this.panel.element, this.legendList.element),
       ),
       h(
         'p',
@@ -153,6 +223,12 @@ export class MapView implements View {
         'What lies together looks alike: clusters are honest, exact distances and empty space are not.',
       ),
     );
+    this.methodButtons.show(this.method);
+    this.toolButtons.show(this.marks.tool);
+    this.listen();
+  }
+
+  private listen(): void {
     this.byField.addEventListener('change', () => {
       this.by = this.byField.value as Colouring;
       this.hidden.clear();
@@ -167,114 +243,72 @@ export class MapView implements View {
       if (event.key === 'Enter') this.typing.now();
     });
     this.box.addEventListener('keydown', (event) => this.onKey(event));
-    this.installPointer();
-    this.showTools();
-    new MutationObserver(() =>
-      this.stage?.setTheme(document.documentElement.dataset.theme !== 'light'),
-    ).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
-    app.live.watchMade((made) => {
+    new Pointer(this.box, this.marks, {
+      pick: ({ x, y }, reach) => this.data?.ids[this.stage?.pick(x, y, reach) ?? -1] ?? null,
+      over: (id, place) => this.point(id, place),
+      choose: (id, add) => {
+        if (id === null) this.clear();
+        else if (add) this.toggleSelected(id);
+        else void this.choose(id, false);
+      },
+    });
+    new MutationObserver(() => this.stage?.showTheme()).observe(document.documentElement, {
+      attributes: true,
+      attributeFilter: ['data-theme'],
+    });
+    this.app.live.watchMade((made) => {
       if (made.what !== 'duplicates' && this.active) void this.load();
     });
-    app.live.watch((now, before) => {
-      if (
-        this.active &&
-        before.status &&
-        now.status &&
-        now.status.library.photos !== before.status.library.photos
-      )
-        void this.load();
+    this.app.live.watch((now, before) => {
+      if (this.active && now.status?.library.revision !== before.status?.library.revision)
+        if (before.status) {
+          this.behind = 0;
+          void this.load();
+        }
     });
   }
 
   enter(route: Route): void {
     const { params } = route;
     this.active = true;
+    this.stage?.rest(false);
     const method = methodNames.find((name) => name === params.get('method')) ?? 'umap';
-    this.by = colourings.find((name) => name === params.get('by')) ?? this.by;
+    this.by = colourings.find((name) => name === params.get('by')) ?? 'category';
     this.hidden = new Set(params.getAll('hide'));
     const query = params.get('q') ?? '';
     const asked = query !== this.query || (query !== '' && !this.hits);
     this.query = query;
     this.input.value = query;
     this.byField.value = this.by;
-    const changed = method !== this.method;
     this.method = method;
-    this.showMethods();
-    void this.load(changed).then(() => {
-      const camera = readCamera(params.get('camera'));
-      if (camera) this.stage?.place(camera);
-      const chosen = Number(params.get('at'));
-      if (chosen > 0) void this.choose(chosen, !camera);
+    this.methodButtons.show(method);
+    const camera = readCamera(params.get('camera'));
+    const chosen = Number(params.get('at'));
+    void this.load().then(() => {
+      if (camera) this.stage?.restore(camera);
+      if (chosen > 0 && chosen !== this.current) void this.choose(chosen, !camera);
       if (asked) void this.find(!camera);
+      this.showList(params.get('list') === '1');
     });
   }
 
   leave(): void {
     this.active = false;
     clearTimeout(this.timer);
+    this.noting.cancel();
+    this.typing.cancel();
     this.latest.cancel();
+    this.tip.hide();
+    this.stage?.rest(true);
   }
 
   refresh(): void {
     void this.load();
   }
 
-  private tool(text: string, title: string, run: () => void): HTMLElement {
-    return h('button', { type: 'button', class: 'button-quiet', title, on: { click: run } }, text);
-  }
-
-  private showMethods(): void {
-    replace(
-      this.methodButtons,
-      ...methodNames.map((name) =>
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'segment',
-            'aria-pressed': String(name === this.method),
-            on: {
-              click: () => {
-                this.method = name;
-                this.showMethods();
-                this.note();
-                void this.load();
-              },
-            },
-          },
-          methods[name],
-        ),
-      ),
-    );
-  }
-
-  private showTools(): void {
-    const tools: [Tool, string][] = [
-      ['orbit', 'Turn'],
-      ['lasso', 'Lasso'],
-      ['box', 'Box'],
-    ];
-    replace(
-      this.toolButtons,
-      ...tools.map(([name, text]) =>
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'segment',
-            'aria-pressed': String(this.marks.tool === name),
-            on: {
-              click: () => {
-                this.marks.tool = name;
-                this.box.dataset.tool = name;
-                this.showTools();
-              },
-            },
-          },
-          text,
-        ),
-      ),
-    );
+  focusInput(): void {
+    this.input.focus();
+    this.input.select();
   }
 
   private note(): void {
@@ -285,49 +319,60 @@ export class MapView implements View {
     if (this.query.trim()) params.set('q', this.query.trim());
     for (const name of this.hidden) params.append('hide', name);
     if (this.current !== null) params.set('at', String(this.current));
+    if (!this.list.element.hidden) params.set('list', '1');
     if (this.stage) params.set('camera', writeCamera(this.stage.where));
     this.app.router.note({ view: 'map', params }, 'replace');
   }
 
-  private async load(force = false): Promise<void> {
+  // Over an empty place, or in a corner of the map that is here already.
+  private say(text: string): void {
+    this.badge.hidden = text === '' || this.data === null;
+    this.badge.textContent = text;
+    if (this.data) return;
+    this.cover.hidden = false;
+    replace(this.cover, h('p', { class: 'waiting', role: 'status' }, text));
+  }
+
+  private coverWith(element: HTMLElement): void {
+    this.badge.hidden = true;
+    this.cover.hidden = false;
+    replace(this.cover, element);
+  }
+
+  private async load(): Promise<void> {
     clearTimeout(this.timer);
-    if (!this.data || force)
-      replace(this.cover, h('p', { class: 'waiting', role: 'status' }, 'Fetching the map …'));
-    this.cover.hidden = this.data !== null && !force;
+    if (!this.data || this.data.method !== this.method) this.say('Fetching the map …');
     try {
       const { features } = await this.app.live.whenKnown();
       if (!features.includes('map')) {
-        this.cover.hidden = false;
-        replace(this.cover, notBuilt('the map'));
+        this.coverWith(notBuilt('the map'));
         return;
       }
       const answer = await this.latest.run((signal) => getMap(this.method, signal));
       if (!answer) return;
       if (isMaking(answer.value)) {
         const { detail, elapsed_s, retry_after_s } = answer.value;
-        this.cover.hidden = false;
-        replace(
-          this.cover,
-          h('p', { class: 'waiting', role: 'status' }, `${detail} (${format.seconds(elapsed_s)})`),
-        );
+        this.say(`${methods[this.method]}: ${detail} (${format.seconds(elapsed_s)})`);
         this.timer = setTimeout(() => void this.load(), retry_after_s * 1000);
         return;
       }
       await this.showMap(answer.value);
+      this.catchUp(answer.value.count);
     } catch (error) {
-      this.cover.hidden = false;
-      replace(
-        this.cover,
-        failure(error, () => void this.load(true)),
-      );
+      this.coverWith(failure(error, () => void this.load()));
     }
+  }
+
+  private catchUp(count: number): void {
+    const photos = this.app.live.state.status?.library.photos ?? count;
+    if (photos === count) this.behind = 0;
+    else if (this.active && this.behind < BEHIND_TRIES)
+      this.timer = setTimeout(() => void this.load(), BEHIND_MS * 1.3 ** this.behind++);
   }
 
   private async showMap(data: MapData): Promise<void> {
     if (data.count === 0) {
-      this.cover.hidden = false;
-      replace(
-        this.cover,
+      this.coverWith(
         notice({
           icon: 'map',
           title: 'Nothing to map yet',
@@ -336,52 +381,53 @@ export class MapView implements View {
       );
       return;
     }
+    await this.openStage();
+    const { stage } = this;
+    const before = this.data;
     const end = positionsOf(data);
-    const start = this.data ? startPositions(data.ids, end, this.data.ids, this.positions) : end;
+    const now = stage?.positionsNow() ?? this.positions;
+    const way = before
+      ? startPositions(data.ids, end, before.ids, now)
+      : { start: end, moved: false, fresh: 0 };
     this.data = data;
     this.positions = end;
+    this.start = way.start;
     this.indexOf = new Map(data.ids.map((id, i) => [id, i]));
-    await this.openStage();
+    for (const id of this.selected) if (!this.indexOf.has(id)) this.selected.delete(id);
     this.cover.hidden = !this.broken;
-    this.stage?.setPoints(
-      data.ids,
-      start,
-      end,
-      (i) => this.isVisible(i) && !this.isDim(data.ids[i] ?? 0),
-    );
+    this.say('');
+    stage?.setPoints(data.ids, way.start, end, way.moved);
+    if (before && way.fresh > 0)
+      toast(`${format.plural(way.fresh, 'new photograph')} on the map.`);
     this.recolour();
   }
 
   private async openStage(): Promise<void> {
     if (this.stage || this.broken) return;
     const { Stage: Made } = await import('./stage');
+    if (this.stage) return; // two asked for it
     try {
       this.stage = new Made(this.box);
     } catch {
       this.broken = true;
-      replace(
-        this.cover,
+      this.coverWith(
         notice({
           icon: 'map',
           title: 'This browser draws no 3D (WebGL 2)',
-          text: 'The legend and the list beside still show what lies together.',
+          text: 'The list shows the same photographs, and what lies together.',
+          action: { label: 'List', run: () => this.showList(true) },
         }),
       );
       return;
     }
     this.stage.onFrame = () => this.afterFrame();
     this.stage.onMoved = () => this.noting.soon();
-    this.box.prepend(this.stage.canvas);
   }
 
   private afterFrame(): void {
     const { stage } = this;
     if (!stage) return;
-    this.labels.place((label) => {
-      const { centre } = sphereOf(this.positions, label.indices);
-      const vector = stage.camera.position.clone().set(...centre);
-      return stage.project(vector);
-    });
+    this.groups.place(stage);
     Object.assign(this.box.dataset, {
       frames: String(stage.frames),
       calls: String(stage.drawCalls),
@@ -390,27 +436,25 @@ export class MapView implements View {
   }
 
   private recolour(): void {
-    if (!this.data) return;
-    this.legend = makeLegend(this.data, this.by);
-    this.stage?.cloud.setColours(
+    const { data, stage } = this;
+    if (!data) return;
+    this.legend = makeLegend(data, this.by);
+    stage?.cloud.setColours(
       this.legend.entries.map((entry) => entry.colour),
       this.legend.of,
     );
-    this.showLegend();
+    this.legendList.show(this.legend, this.hidden);
     this.restate();
-    this.labels.set(this.by === 'category' || this.by === 'group' ? this.makeLabels() : []);
-    this.stage?.invalidate();
+    this.relabel();
   }
 
-  private makeLabels(): Label[] {
-    const labels = this.legend.entries.map(({ name, colour, count }) => ({
-      name,
-      colour,
-      count,
-      indices: [] as number[],
-    }));
-    this.legend.of.forEach((entry, i) => labels[entry]?.indices.push(i));
-    return labels.filter(({ colour }) => colour !== '#a3a3a3');
+  private relabel(): void {
+    if (this.data)
+      this.groups.set(this.data, this.by, this.legend, (name) => this.hidden.has(name), {
+        start: this.start,
+        end: this.positions,
+      });
+    this.stage?.invalidate();
   }
 
   private isVisible(index: number): boolean {
@@ -423,83 +467,51 @@ export class MapView implements View {
     return narrowed !== null && !narrowed.has(id) && !this.selected.has(id) && id !== this.current;
   }
 
+  private isLit(index: number): boolean {
+    return this.isVisible(index) && !this.isDim(this.data?.ids[index] ?? 0);
+  }
+
+  private litIds(): number[] {
+    return this.data?.ids.filter((_, i) => this.isLit(i)) ?? [];
+  }
+
   // Every point's state follows from what is hidden, found, selected and current.
   private restate(): void {
     const { data } = this;
     if (!data) return;
+    const shown = this.legend.entries.map(({ name }) => !this.hidden.has(name));
     const narrowed = this.hits !== null || this.selected.size > 0;
     const states = Uint8Array.from(data.ids, (id, i) => {
-      if (!this.isVisible(i)) return STATE.hidden;
+      if (!shown[this.legend.of[i] ?? -1]) return STATE.hidden;
       if (id === this.current) return STATE.chosen;
       if (!narrowed) return STATE.plain;
       return this.isDim(id) ? STATE.dim : STATE.hit;
     });
     this.stage?.cloud.setStates(states);
     this.stage?.invalidate();
-  }
-
-  private showLegend(): void {
-    replace(
-      this.legendList,
-      ...this.legend.entries.map(({ name, colour, count }) => {
-        const dot = h('span', { class: 'swatch' });
-        dot.style.backgroundColor = colour;
-        return h(
-          'li',
-          {},
-          h(
-            'button',
-            {
-              type: 'button',
-              class: 'legend-entry',
-              'aria-pressed': String(!this.hidden.has(name)),
-              title: 'Click: show or hide. Double click: only this',
-              on: { click: () => this.toggle(name), dblclick: () => this.only(name) },
-            },
-            dot,
-            h('span', { class: 'truncate' }, name),
-            h('span', { class: 'ml-auto text-muted tabular-nums' }, format.count(count)),
-          ),
-        );
-      }),
-    );
-  }
-
-  private toggle(name: string): void {
-    if (!this.hidden.delete(name)) this.hidden.add(name);
-    this.filterChanged();
-  }
-
-  private only(name: string): void {
-    this.hidden = new Set(
-      this.legend.entries.map((entry) => entry.name).filter((other) => other !== name),
-    );
-    this.filterChanged();
+    if (!this.list.element.hidden) this.list.show(this.parts());
   }
 
   private filterChanged(): void {
-    for (const [i, button] of [...this.legendList.querySelectorAll('button')].entries())
-      button.setAttribute(
-        'aria-pressed',
-        String(!this.hidden.has(this.legend.entries[i]?.name ?? '')),
-      );
+    this.legendList.mark(this.hidden);
     this.restate();
+    this.relabel();
     this.note();
   }
 
   private async find(fly = true): Promise<void> {
-    const text = this.query.trim();
+    const { texts, unwanted } = parseText(this.query);
     this.note();
-    if (!text) {
+    if (texts.length === 0) {
       this.searching.cancel();
       this.hits = null;
-      this.found.textContent = '';
+      this.found.textContent = unwanted.length > 0 ? 'What should it look like?' : '';
       this.restate();
       return;
     }
     try {
       const answer = await this.searching.run((signal) =>
-        search({ texts: [{ text }], floor: 'auto', limit: 1000 }, [], signal),
+        search({ texts, unwanted, floor: 'auto', limit: HITS_MAX }, [], signal),
       );
       if (!answer) return;
       const { results, strong, strong_total } = answer.value;
@@ -522,27 +534,39 @@ export class MapView implements View {
     this.stage?.flyTo(centre, radius);
   }
 
-  private showLabel(label: Label): void {
+  private goToLabel(label: Label): void {
     const { centre, radius } = sphereOf(this.positions, label.indices);
     this.stage?.flyTo(centre, radius);
     const ids = label.indices.flatMap((i) => this.data?.ids[i] ?? []);
-    void this.select(ids, `${label.name}, ${format.plural(label.count, 'photograph')}`);
+    void this.select(ids, titleOf(label.name, ids.length));
+  }
+
+  private goToEntry(name: string): void {
+    const entry = this.legend.entries.findIndex((one) => one.name === name);
+    if (this.hidden.delete(name)) this.filterChanged();
+    const indices = [...this.legend.of.keys()].filter((i) => this.legend.of[i] === entry);
+    this.goToLabel({ name, count: indices.length, indices, colour: null });
   }
 
   private selectIn(polygon: ScreenPoint[], add: boolean): void {
     const { stage, data } = this;
     if (!stage || !data) return;
+    const now = stage.positionsNow();
     const ids = data.ids.filter((_, i) => {
       if (!this.isVisible(i)) return false;
-      const at = stage.project(stage.positionNow(i));
+      const at = stage.project(now[3 * i] ?? 0, now[3 * i + 1] ?? 0, now[3 * i + 2] ?? 0);
       return at !== null && insidePolygon(polygon, at.x, at.y);
     });
-    const all = add ? [...new Set([...this.selected, ...ids])] : ids;
-    void this.select(all, `${format.plural(all.length, 'photograph')} selected`);
+    this.selectIds(add ? [...new Set([...this.selected, ...ids])] : ids);
+  }
+
+  private selectIds(ids: readonly number[]): void {
+    void this.select(ids, `${format.plural(ids.length, 'photograph')} selected`);
   }
 
   private async select(ids: readonly number[], title: string): Promise<void> {
-    this.selected = new Set(ids);
+    const selected = new Set(ids);
+    this.selected = selected;
     this.current = null;
     this.restate();
     if (ids.length === 0) {
@@ -550,25 +574,59 @@ export class MapView implements View {
       return;
     }
     this.panel.showSelection(ids, [], title);
-    const photos = await this.names.all(ids.slice(0, 500)).catch(() => []);
-    if (this.selected.size === ids.length) this.panel.showSelection(ids, photos, title);
+    const photos = await this.names.all(ids.slice(0, LISTED_MAX)).catch(() => []);
+    if (this.selected === selected) this.panel.showSelection(ids, photos, title);
   }
 
-  private async listShown(): Promise<void> {
-    const ids = this.data?.ids.filter((_, i) => this.isVisible(i)) ?? [];
-    const wanted = this.hits ? ids.filter((id) => this.hits?.has(id)) : ids;
-    await this.select(wanted, `${format.plural(wanted.length, 'photograph')} shown`);
-    this.panel.element.querySelector<HTMLElement>('.map-list-item')?.focus();
+  // The walk by `n` goes on from there.
+  private toggleSelected(id: number): void {
+    const selected = new Set(this.selected);
+    if (!selected.delete(id)) selected.add(id);
+    this.selectIds([...selected]);
+    this.current = id;
+    this.restate();
+    this.note();
+  }
+
+  private parts(): Part[] {
+    const parts: Part[] = this.legend.entries.map(({ name, colour }) => ({ name, colour, ids: [] }));
+    this.data?.ids.forEach((id, i) => {
+      if (this.isVisible(i) && (!this.hits || this.hits.has(id)))
+        parts[this.legend.of[i] ?? -1]?.ids.push(id);
+    });
+    return parts;
+  }
+
+  private showList(shown: boolean): void {
+    const was = !this.list.element.hidden;
+    this.list.element.hidden = !shown;
+    this.box.hidden = shown;
+    this.listButton.setAttribute('aria-pressed', String(shown));
+    if (shown === was) return;
+    if (shown) {
+      this.list.show(this.parts());
+      this.list.element.focus({ preventScroll: true });
+    } else {
+      this.stage?.invalidate();
+      this.box.focus({ preventScroll: true });
+    }
+    this.note();
   }
 
   private async choose(id: number, fly: boolean): Promise<void> {
     const index = this.indexOf.get(id);
     if (index === undefined) return;
     this.current = id;
-    this.selected.clear();
+    this.selected = new Set();
     this.restate();
     this.note();
-    if (fly) this.stage?.flyTo(sphereOf(this.positions, [index]).centre, 0.12);
+    if (fly) {
+      const around = nearestPoints(this.positions, index, AROUND, (i) => this.isVisible(i));
+      const [far] = around.slice(-1);
+      const { centre } = sphereOf(this.positions, [index]);
+      const radius = far === undefined ? 0.12 : distanceBetween(this.positions, index, far);
+      this.stage?.flyTo(centre, Math.min(0.5, Math.max(0.06, radius)));
+    }
     try {
       const photo = await this.names.get(id);
       if (this.current === id) await this.panel.showPhoto(photo);
@@ -579,9 +637,9 @@ export class MapView implements View {
 
   private clear(): void {
     this.current = null;
-    this.selected.clear();
+    this.selected = new Set();
     this.panel.hide();
-    this.tip.hidden = true;
+    this.tip.hide();
     this.restate();
     this.note();
   }
@@ -591,146 +649,104 @@ export class MapView implements View {
     this.app.openPhoto(photo.id, { photos: () => items });
   }
 
-  private async savePicture(): Promise<void> {
-    const background = getComputedStyle(document.documentElement).backgroundColor;
-    const blob = await this.stage?.picture(background);
-    if (blob) save(blob, 'fovea-map.png');
+  private savePicture(): void {
+    const { stage } = this;
+    if (!stage) return;
+    const style = getComputedStyle(this.box);
+    const picture = stage.copy(style.backgroundColor);
+    const context = picture.getContext('2d');
+    if (context) this.labels.draw(context, picture.width / Math.max(1, this.box.clientWidth));
+    picture.toBlob((blob) => {
+      if (blob) save(blob, 'fovea-map.png');
+      else toast('Not saved: the browser made no picture.');
+    }, 'image/png');
   }
 
   private async exportRows(ids: readonly number[], what: 'coordinates' | 'paths'): Promise<void> {
-    if (!this.data || ids.length === 0) return;
+    const { data } = this;
+    if (!data || ids.length === 0) return;
+    if (ids.length > LISTED_MAX) toast(`Collecting ${format.plural(ids.length, 'name')} …`);
     try {
       const photos = await this.names.all(ids);
       if (what === 'paths') save(asPaths(photos), 'fovea-selection.txt');
-      else save(asJson(coordinates(this.data, photos)), 'fovea-map.json');
+      else save(asJson(coordinates(data, photos)), 'fovea-map.json');
     } catch (error) {
       toast(`Not saved: ${(error as Error).message}`);
     }
   }
 
-  private installPointer(): void {
-    let down: ScreenPoint | null = null;
-    let hovering = 0;
-    const at = (event: PointerEvent | MouseEvent): ScreenPoint => {
-      const box = this.box.getBoundingClientRect();
-      return { x: event.clientX - box.left, y: event.clientY - box.top };
-    };
-    const onCanvas = (event: Event): boolean => event.target === this.stage?.canvas;
-    this.box.addEventListener('pointerdown', (event) => {
-      down = onCanvas(event) ? at(event) : null;
-      this.tip.hidden = true;
-    });
-    this.box.addEventListener('pointerup', (event) => {
-      const place = at(event);
-      if (!down || Math.hypot(place.x - down.x, place.y - down.y) > CLICK_PX || !onCanvas(event))
-        return;
-      const index = this.stage?.pick(place.x, place.y) ?? -1;
-      const id = this.data?.ids[index];
-      if (id !== undefined) void this.choose(id, false);
-      else this.clear();
-    });
-    this.box.addEventListener('pointermove', (event) => {
-      if (event.buttons !== 0 || event.pointerType === 'touch' || !onCanvas(event)) return;
-      const place = at(event);
-      cancelAnimationFrame(hovering); // one look per frame
-      hovering = requestAnimationFrame(() => void this.hover(place));
-    });
-    this.box.addEventListener('pointerleave', () => {
-      cancelAnimationFrame(hovering);
-      this.tip.hidden = true;
-    });
-  }
-
-  private hovered = -1;
-
-  private async hover(place: ScreenPoint): Promise<void> {
-    const index = this.stage?.pick(place.x, place.y) ?? -1;
-    const id = this.data?.ids[index];
-    this.hovered = id ?? -1;
-    this.box.classList.toggle('map-pointing', id !== undefined);
-    if (id === undefined) {
-      this.tip.hidden = true;
+  private point(id: number | null, place: ScreenPoint): void {
+    if (id === null) {
+      delete this.box.dataset.pointed;
+      this.tip.hide();
       return;
     }
-    const left = Math.min(place.x + 14, this.box.clientWidth - 190);
-    const top = Math.min(place.y + 14, this.box.clientHeight - 170);
-    this.tip.style.transform = `translate(${left}px, ${top}px)`;
-    if (this.tip.dataset.id === String(id) && !this.tip.hidden) return;
-    const photo = await this.names.get(id).catch(() => null);
-    if (!photo || this.hovered !== id) return;
-    this.tip.dataset.id = String(id);
-    replace(
-      this.tip,
-      h('img', { src: thumbnailOf(photo), alt: '' }),
-      h('span', { class: 'truncate' }, photo.name),
-    );
-    this.tip.hidden = false;
+    this.box.dataset.pointed = String(id);
+    void this.tip.show(id, place);
   }
 
   private onKey(event: KeyboardEvent): void {
     const { stage } = this;
     if (!stage || event.target !== this.box || event.ctrlKey || event.metaKey || event.altKey)
       return;
-    const turn = 0.12;
-    const actions: Record<string, () => void> = {
-      ArrowLeft: () => stage.orbit(-turn, 0),
-      ArrowRight: () => stage.orbit(turn, 0),
-      ArrowUp: () => stage.orbit(0, -turn),
-      ArrowDown: () => stage.orbit(0, turn),
-      '+': () => stage.zoom(0.85),
-      '=': () => stage.zoom(0.85),
-      '-': () => stage.zoom(1 / 0.85),
-      n: () => this.nextNeighbour(),
-      f: () => this.flyToHits(),
-      '0': () => void import('./stage').then(({ HOME }) => stage.fly(HOME)),
-      Escape: () => this.clear(),
-      Enter: () => {
+    const arrow = event.shiftKey && event.key.startsWith('Arrow');
+    const table = keyTable(stage, {
+      next: () => this.nextNeighbour(),
+      previous: () => this.previousNeighbour(),
+      flyToHits: () => this.flyToHits(),
+      toggleSelected: () => {
+        if (this.current !== null) this.toggleSelected(this.current);
+      },
+      selectLit: () => this.selectIds(this.litIds()),
+      open: () => {
         if (this.current !== null)
           void this.names.get(this.current).then((photo) => this.openPhoto(photo, [photo]));
       },
-    };
-    const action = actions[event.key];
+      clear: () => this.clear(),
+      list: () => this.showList(true),
+    });
+    const action = table[arrow ? `Shift+${event.key}` : event.key];
     if (!action) return;
     event.preventDefault();
+    this.tip.hide();
     action();
   }
 
-  private visited: number[] = [];
-
-  // To the nearest point that this walk has not been at; the first is the one nearest to the middle.
+  // To the nearest lit point that this walk has not been at; the first is the one nearest to what is
+  // looked at.
   private nextNeighbour(): void {
     const { data } = this;
     if (!data) return;
     const from = this.current === null ? undefined : this.indexOf.get(this.current);
-    if (from === undefined) {
-      this.visited = [];
-      const first = data.ids.find((_, i) => this.isVisible(i));
-      if (first !== undefined) void this.choose(first, true);
-      return;
-    }
-    this.visited = [...this.visited.slice(-200), this.current as number];
+    if (from !== undefined)
+      this.visited = [...this.visited.slice(-VISITED_MAX), this.current as number];
+    else this.visited = [];
     const been = new Set(this.visited);
-    const [next] = nearestPoints(
-      this.positions,
-      from,
-      1,
-      (i) => this.isVisible(i) && !been.has(data.ids[i] ?? 0),
-    );
+    const fits = (i: number): boolean => this.isLit(i) && !been.has(data.ids[i] ?? 0);
+    const origin = from ?? this.stage?.where.target ?? [0, 0, 0];
+    const [next] = nearestPoints(this.positions, origin, 1, fits);
     const id = next === undefined ? undefined : data.ids[next];
-    if (id !== undefined) void this.choose(id, true);
+    if (id !== undefined) this.walkTo(id);
+  }
+
+  private previousNeighbour(): void {
+    const id = this.visited.pop();
+    if (id !== undefined) this.walkTo(id);
+  }
+
+  // Going from one to the next keeps what was selected by the way.
+  private walkTo(id: number): void {
+    const { selected } = this;
+    void this.choose(id, true);
+    this.selected = selected;
+    this.restate();
   }
 }
 
-const thumbnailOf = (photo: Photo): string => photo.thumbnail;
+const titleOf = (name: string, count: number): string =>
+  `${name}, ${format.plural(count, 'photograph')}`;
 
-function writeCamera({ position, target }: CameraPlace): string {
-  return [...position, ...target].map((value) => value.toFixed(3)).join(',');
-}
-
-function readCamera(text: string | null): CameraPlace | null {
-  const n = (text ?? '').split(',').map(Number);
-  if (n.length !== 6 || !n.every((value) => Number.isFinite(value) && Math.abs(value) < 100))
-    return null;
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = n;
-  return { position: [a, b, c], target: [d, e, f] };
+function distanceBetween(positions: Float32Array, a: number, b: number): number {
+  const axis = (k: number): number => (positions[3 * a + k] ?? 0) - (positions[3 * b + k] ?? 0);
+  return Math.hypot(axis(0), axis(1), axis(2));
 }

@@ -7,7 +7,9 @@ import {
   type Facets,
   type FilterName,
   type Filters,
+  type CategorySet,
   filterNames,
+  getCategorySets,
   getFacets,
 } from '../api';
 import { h, replace } from '../dom';
@@ -20,10 +22,10 @@ const names: Record<FilterName, string> = {
   camera: 'Camera',
   lens: 'Lens',
   category: 'Category',
-  set: 'Set',
   folder: 'Folder',
-  box: 'Place',
+  gps: 'Place',
   rating: 'Rating',
+  iso: 'ISO',
   format: 'Format',
   keyword: 'Keyword',
 };
@@ -35,7 +37,26 @@ export function describeFilter(name: FilterName, value: string): string {
       : `Rating ${value}`;
   if (name === 'folder')
     return `in ${value.split('/').filter(Boolean).slice(-2).join('/') || value}`;
+  if (name === 'gps') {
+    const [south, west, north, east] = value.split(',').map(Number);
+    const corners = [south, west, north, east].every(Number.isFinite);
+    return corners ? `Place: ${south}…${north}°, ${west}…${east}°` : `Place: ${value}`;
+  }
   return `${names[name]}: ${value}`;
+}
+
+// "SET:NAME" as the filter has it; a set's name may hold a colon, so that the sets are needed.
+export function splitCategory(
+  value: string,
+  sets: readonly { name: string }[],
+): { set: string; category: string } {
+  const set = sets
+    .map(({ name }) => name)
+    .filter((name) => value.startsWith(`${name}:`))
+    .sort((a, b) => b.length - a.length)[0];
+  return set === undefined
+    ? { set: '', category: value }
+    : { set, category: value.slice(set.length + 1) };
 }
 
 export class FilterPanel {
@@ -58,9 +79,21 @@ export class FilterPanel {
   );
   private filters: Filters = {};
   private readonly fields = new Map<FilterName, HTMLInputElement | HTMLSelectElement>();
+  private sets: CategorySet[] = [];
+  private facets: Facets | null = null;
+  private readonly setField = h(
+    'select',
+    { class: 'field', 'aria-label': 'Category set' },
+    h('option', { value: '' }, 'The one run last'),
+  );
 
   constructor(private readonly onChange: (filters: Filters) => void) {
     this.build();
+    // Another set offers other categories; of which one is looked for is said by the category.
+    this.setField.addEventListener('change', () => {
+      this.offerCategories();
+      this.set('category', '');
+    });
   }
 
   show(filters: Filters): void {
@@ -139,11 +172,23 @@ export class FilterPanel {
       text('until', { type: 'text', placeholder: '2024-12-31', inputmode: 'numeric' }),
       select('camera', [['', 'Any']]),
       select('lens', [['', 'Any']]),
+      h(
+        'label',
+        { class: 'grid gap-1 min-w-0' },
+        h('span', { class: 'text-xs text-muted' }, 'Category set'),
+        this.setField,
+      ),
       select('category', [['', 'Any']]),
       select('rating', rating),
       select('format', [['', 'Any']]),
       select('folder', [['', 'Any']]),
       text('keyword', { type: 'text', placeholder: 'family' }),
+      text('iso', { type: 'text', placeholder: '800, 800+, 100-400', inputmode: 'numeric' }),
+      text('gps', {
+        type: 'text',
+        placeholder: '45.8,6.8,46.1,7.2',
+        title: 'A box in degrees: south, west, north, east',
+      }),
       h(
         'button',
         {
@@ -169,17 +214,45 @@ export class FilterPanel {
   }
 
   private async loadFacets(): Promise<void> {
-    let facets: Facets;
     try {
-      facets = await getFacets();
+      const [facets, { sets }] = await Promise.all([getFacets(), getCategorySets()]);
+      this.facets = facets;
+      this.sets = sets.filter((set) => set.run);
     } catch {
       return; // the fields still take what is typed; the failure is shown by the status line
     }
+    const { facets } = this;
     this.offer('camera', facets.cameras);
     this.offer('lens', facets.lenses);
-    this.offer('category', facets.categories);
     this.offer('format', facets.formats);
     this.offer('folder', facets.folders);
+    replace(
+      this.setField,
+      h('option', { value: '' }, 'The one run last'),
+      ...this.sets.map(({ name, labelled }) =>
+        h('option', { value: name }, `${name}  (${format.count(labelled)})`),
+      ),
+    );
+    this.setField.value = splitCategory(this.filters.category ?? '', this.sets).set;
+    this.offerCategories();
+  }
+
+  private offerCategories(): void {
+    const set = this.sets.find(({ name }) => name === this.setField.value);
+    const field = this.fields.get('category');
+    if (!set || !(field instanceof HTMLSelectElement)) {
+      this.offer('category', this.facets?.categories ?? []);
+      return;
+    }
+    const named = [...set.categories, { name: 'None of these', count: set.none }];
+    replace(
+      field,
+      h('option', { value: '' }, 'Any'),
+      ...named.map(({ name, count }) =>
+        h('option', { value: `${set.name}:${name}` }, `${name}  (${format.count(count)})`),
+      ),
+    );
+    this.show(this.filters);
   }
 
   private offer(name: FilterName, values: Facet[]): void {
