@@ -437,6 +437,7 @@ export class MapView implements View {
       frames: String(stage.frames),
       calls: String(stage.drawCalls),
       pictures: String(stage.pictures),
+      photographs: String(this.data?.ids.length ?? 0),
     });
   }
 
