@@ -169,6 +169,7 @@ static struct find_request request_of(size_t query, const float *vector,
         .unique = query % 7 == 3 && query % 20 != 19,
         .order = (enum find_order)(query % 3),
         .filter = query % 4 == 1 ? filter : NULL,
+        .threads = 1,
     };
 }
 
@@ -223,7 +224,7 @@ static double recall(const char *url, double *milliseconds)
         struct find_answer a, b;
         bench_vectors_query(&vectors, q, query);
         const struct find_request request = {
-            .query = query, .limit = TOP, .floor = -1, .weak = true};
+            .query = query, .limit = TOP, .floor = -1, .weak = true, .threads = 1};
         assert_ok(find(&a, here.snapshot, &request, &err));
         start = clock_seconds();
         assert_ok(find(&b, there.snapshot, &request, &err));
