@@ -18,7 +18,7 @@ cluster=$(absolute "$2")
 command -v psql >/dev/null 2>&1 || skip "no psql here"
 pictures=60
 rounds=1
-[ -z "${FOVEA_TEST_LONG-}" ] || { pictures=400; rounds=10; }
+[ -z "${FOVEA_TEST_LONG-}" ] || { pictures=160; rounds=5; }
 
 base=$(mktemp -d "${TMPDIR:-/tmp}/fovea-pf.XXXXXX") || exit 1
 chmod 755 "$base"
@@ -61,9 +61,9 @@ same() { # same SCHEMA WHAT
     [ "$(vectors "$1")" = "$expected" ] || fail "$2: the library is not that of an undisturbed run"
     undoubled "$1"
 }
-wait_for() { # wait_for FILE: until it tells of a photograph
+wait_for() { # wait_for FILE EVENT: until it tells of one
     n=0
-    while ! grep -q '"event":"photo"' "$1" 2>/dev/null && [ "$n" -lt 600 ]; do
+    while ! grep -q "\"event\":\"$2\"" "$1" 2>/dev/null && [ "$n" -lt 600 ]; do
         sleep 0.02
         n=$((n + 1))
     done
@@ -100,7 +100,7 @@ while [ "$round" -lt "$rounds" ]; do
     # --- one of two is killed -----------------------------------------------------------------
     behind one "dead$round" "$photos"
     other=$!
-    wait_for one
+    wait_for one photo
     kill -9 "$other" 2>/dev/null
     wait "$other" 2>/dev/null
     index "dead$round" "$photos"
@@ -110,6 +110,7 @@ while [ "$round" -lt "$rounds" ]; do
     # --- sessions are ended -------------------------------------------------------------------
     behind one "cut$round" "$photos"
     other=$!
+    wait_for one begin # who cannot even open a library says so and ends
     cuts=0
     while kill -0 "$other" 2>/dev/null; do
         cut=$(sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -126,7 +127,7 @@ while [ "$round" -lt "$rounds" ]; do
     # --- the server is killed -----------------------------------------------------------------
     behind one "crash$round" "$photos"
     other=$!
-    wait_for one
+    wait_for one photo
     "$cluster" crash "$base/c"
     run search "a mountain" --library "$home&schema=calm&connect_timeout=2" --model demo
     expect_code 1
