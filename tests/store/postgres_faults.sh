@@ -18,6 +18,7 @@ cluster=$(absolute "$2")
 command -v psql >/dev/null 2>&1 || skip "no psql here"
 pictures=60
 rounds=1
+export FOVEA_POSTGRES_PATIENCE=300 # a server takes its time to come back on a busy machine
 [ -z "${FOVEA_TEST_LONG-}" ] || { pictures=160; rounds=5; }
 
 base=$(mktemp -d "${TMPDIR:-/tmp}/fovea-pf.XXXXXX") || exit 1
@@ -63,7 +64,7 @@ same() { # same SCHEMA WHAT
 }
 wait_for() { # wait_for FILE EVENT: until it tells of one
     n=0
-    while ! grep -q "\"event\":\"$2\"" "$1" 2>/dev/null && [ "$n" -lt 600 ]; do
+    while ! grep -q "\"event\":\"$2\"" "$1" 2>/dev/null && [ "$n" -lt 3000 ]; do
         sleep 0.02
         n=$((n + 1))
     done
