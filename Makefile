@@ -44,4 +44,4 @@ deb: setup
 	@scripts/dist --deb
 
 clean:
-	rm -rf $(BUILD) build-asan build-clang
+	rm -rf $(BUILD) build-asan build-clang build-tsan

@@ -194,7 +194,8 @@ static enum status export_models(struct export *e, struct err *err)
     enum status status = store_models(e->store, &e->models, &e->model_count, err);
     if (status != OK)
         return status;
-    qsort(e->models, e->model_count, sizeof *e->models, compare_models);
+    if (e->model_count > 0)
+        qsort(e->models, e->model_count, sizeof *e->models, compare_models);
     e->exported = calloc(e->model_count + 1, sizeof *e->exported);
     if (!e->exported)
         return err_no_memory(err, "the models", e->model_count * sizeof *e->exported);

@@ -132,7 +132,9 @@ static void show_progress(struct run *run)
                                             .todo = (int64_t)run->plan.todo_count,
                                             .done = (int64_t)run->done_count,
                                             .failed = (int64_t)run->report->failed};
+    pthread_mutex_lock(&run->store_lock);
     store_claims_progress(run->store, &progress);
+    pthread_mutex_unlock(&run->store_lock);
 }
 
 /* Records the group in one transaction; frees its members in any case. */

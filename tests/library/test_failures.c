@@ -272,8 +272,10 @@ static const struct ask {
     {METHOD_GET, "/images/1.png", NULL},
     {METHOD_POST, "/api/v1/search", "{\"texts\":[{\"text\":\"sea\"}],\"limit\":3}"},
     {METHOD_POST, "/api/search/text", "{\"query\":\"sea\"}"},
-    {METHOD_POST, "/api/v1/categories/try", "{\"categories\":{\"A\":[\"a\"],\"B\":[\"b\"]}}"},
-    {METHOD_PUT, "/api/v1/categories/mine", "{\"categories\":{\"A\":[\"a\"],\"B\":[\"b\"]}}"},
+    {METHOD_POST, "/api/v1/categories/try",
+     "{\"categories\":[{\"name\":\"A\",\"prompts\":[\"a\"]}]}"},
+    {METHOD_PUT, "/api/v1/categories/mine",
+     "{\"categories\":[{\"name\":\"A\",\"prompts\":[\"a\"]}]}"},
 };
 enum { ASKS = sizeof asks / sizeof *asks };
 

@@ -106,7 +106,7 @@ cmp full again || fail "the answers differ after a shard was down"
 # shellcheck disable=SC2086
 run store shard --library "$home&schema=other" $servers
 expect_code 1
-expect_one_line "no vectors"
+expect_one_line "there is no library"
 
 run store shard --library "$home" --none
 expect_code 0

@@ -149,6 +149,35 @@ export const tests = {
     await close();
   },
 
+  'a link restores the view of a map that is made first': async (world) => {
+    const { page, go, close } = await openPage(world.browser, {
+      url: world.server.url,
+      reducedMotion: 'reduce',
+    });
+    let asked = 0;
+    await page.route('**/api/v1/map?*', (route) =>
+      ++asked > 2
+        ? route.continue()
+        : route.fulfill({
+            status: 202,
+            json: { state: 'making', detail: 'being made', elapsed_s: 1, retry_after_s: 0.2 },
+          }),
+    );
+    const camera = '0.300,0.400,1.200,0.100,0.000,0.000';
+    await go(`#/map?q=waterfall&camera=${camera}`);
+    await until(
+      async () => /match/.test(await page.locator('.tools [role=status]').innerText()),
+      'the matches',
+    );
+    await page.waitForTimeout(400);
+    const kept = await page.evaluate(() =>
+      new URLSearchParams(location.hash.split('?')[1]).get('camera'),
+    );
+    same(kept, camera, 'the camera of the link');
+    check(asked > 2, 'it was made first');
+    await close();
+  },
+
   'lasso and box select, and are exported': async (world) => {
     const { page, close } = await openMap(world);
     const box = await page.locator('.map-canvas').boundingBox();

@@ -76,6 +76,7 @@ export class MapView implements View {
   private broken = false;
   private active = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private arrive: (() => void) | null = null; // what the address asks for, once there is a map
   private behind = 0; // how often the map was asked for and lacked photographs
   private readonly latest = new Latest();
   private readonly searching = new Latest();
@@ -284,12 +285,13 @@ export class MapView implements View {
     this.methodButtons.show(method);
     const camera = readCamera(params.get('camera'));
     const chosen = Number(params.get('at'));
-    void this.load().then(() => {
+    this.arrive = () => {
       if (camera) this.stage?.restore(camera);
       if (chosen > 0 && chosen !== this.current) void this.choose(chosen, !camera);
       if (asked) void this.find(!camera);
       this.showList(params.get('list') === '1');
-    });
+    };
+    void this.load();
   }
 
   leave(): void {
@@ -400,6 +402,9 @@ export class MapView implements View {
     if (before && way.fresh > 0)
       toast(`${format.plural(way.fresh, 'new photograph')} on the map.`);
     this.recolour();
+    const { arrive } = this;
+    this.arrive = null;
+    arrive?.();
   }
 
   private async openStage(): Promise<void> {
@@ -432,6 +437,7 @@ export class MapView implements View {
       frames: String(stage.frames),
       calls: String(stage.drawCalls),
       pictures: String(stage.pictures),
+      photographs: String(this.data?.ids.length ?? 0),
     });
   }
 

@@ -1,0 +1,209 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# postgres_faults.sh FOVEA CLUSTER.SH: what goes wrong with a server, while fovea works with it. After
+# each of these the library must hold every photograph once, with the vectors of an undisturbed run:
+#
+#   - two indexers at the same time, on the same folder and on folders that overlap
+#   - one of two indexers is killed: the other takes over what it had claimed
+#   - sessions are ended (pg_terminate_backend), again and again
+#   - the server is killed (-9) in mid-index and in mid-search, and started again
+#   - the disk is full (a small tablespace; needs root, for a small tmpfs)
+#   - no pgvector, too old a one; rights that are missing: one line that says what to do
+#
+# FOVEA_TEST_LONG=1: more rounds.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/../cli/lib.sh"
+cluster=$(absolute "$2")
+command -v psql >/dev/null 2>&1 || skip "no psql here"
+pictures=60
+rounds=1
+export FOVEA_POSTGRES_PATIENCE=300 # a server takes its time to come back on a busy machine
+[ -z "${FOVEA_TEST_LONG-}" ] || { pictures=160; rounds=5; }
+
+base=$(mktemp -d "${TMPDIR:-/tmp}/fovea-pf.XXXXXX") || exit 1
+chmod 755 "$base"
+small=
+cleanup() {
+    "$cluster" stop "$base/c" >/dev/null 2>&1
+    [ -z "$small" ] || umount -l "$small"
+    rm -rf "$base" "$scratch"
+}
+trap cleanup EXIT
+home=$("$cluster" start "$base/c" $$) || { echo "$home"; exit 77; }
+sql() { psql -XAtq -v ON_ERROR_STOP=1 -h "$base/c" -U postgres -d "${db:-postgres}" -c "$1"; }
+
+run demo --only-pictures --out "$scratch/p" --pictures "$pictures" --side 48
+expect_code 0
+photos=$scratch/p/pictures
+index() { # index SCHEMA [FOLDER…]: in the foreground; JSON events into out
+    schema=$1
+    shift
+    run index "$@" --library "$home&schema=$schema" --model demo --thumbnails none --json
+}
+behind() { # behind FILE SCHEMA FOLDER…: in the background; $! is the process
+    into=$1
+    schema=$2
+    shift 2
+    "$fovea" index "$@" --library "$home&schema=$schema" --model demo --thumbnails none --json \
+        >"$into" 2>"$into.err" &
+}
+embedded() { grep -c '"event":"photo".*"known":false' "$1"; }
+vectors() { # vectors SCHEMA: each path with its vector, as one checksum
+    sql "SELECT md5(string_agg(encode(f.path, 'hex') || e.vector::text, '|' ORDER BY f.path))
+         || ' ' || count(*) FROM $1.files f JOIN $1.embeddings_1 e USING (photo_id)"
+}
+undoubled() { # undoubled SCHEMA: no claim, no indexer, no photo without a path is left
+    [ "$(sql "SELECT (SELECT count(*) FROM $1.claims) + (SELECT count(*) FROM $1.indexers) +
+        (SELECT count(*) FROM $1.photos p WHERE NOT EXISTS
+            (SELECT 1 FROM $1.files f WHERE f.photo_id = p.id))")" = 0 ] || fail "$1: something is left"
+}
+same() { # same SCHEMA WHAT
+    [ "$(vectors "$1")" = "$expected" ] || fail "$2: the library is not that of an undisturbed run"
+    undoubled "$1"
+}
+wait_for() { # wait_for FILE EVENT: until it tells of one
+    n=0
+    while ! grep -q "\"event\":\"$2\"" "$1" 2>/dev/null && [ "$n" -lt 3000 ]; do
+        sleep 0.02
+        n=$((n + 1))
+    done
+}
+
+index calm "$photos"
+expect_code 0
+expected=$(vectors calm)
+contents=$(sql "SELECT count(*) FROM calm.photos")
+files=$(sql "SELECT count(*) FROM calm.files")
+
+# --- two at the same time ---------------------------------------------------------------------
+round=0
+while [ "$round" -lt "$rounds" ]; do
+    round=$((round + 1))
+    behind one "two$round" "$photos"
+    other=$!
+    index "two$round" "$photos"
+    expect_code 0
+    wait "$other" || fail "the other indexer failed: $(cat one.err)"
+    same "two$round" "two indexers on one folder"
+    # The same bytes at two paths may be at both at the same moment: those are computed twice.
+    both=$(($(embedded out) + $(embedded one)))
+    { [ "$both" -ge "$contents" ] && [ "$both" -le "$files" ]; } ||
+        fail "two indexers embedded $both of $contents photographs"
+    year=$(find "$photos" -mindepth 1 -maxdepth 1 -type d | sort | head -n 1)
+    behind one "over$round" "$year"
+    other=$!
+    index "over$round" "$photos"
+    expect_code 0
+    wait "$other" || fail "the other indexer failed: $(cat one.err)"
+    same "over$round" "two indexers on folders that overlap"
+
+    # --- one of two is killed -----------------------------------------------------------------
+    behind one "dead$round" "$photos"
+    other=$!
+    wait_for one photo
+    kill -9 "$other" 2>/dev/null
+    wait "$other" 2>/dev/null
+    index "dead$round" "$photos"
+    expect_code 0
+    same "dead$round" "an indexer was killed"
+
+    # --- sessions are ended -------------------------------------------------------------------
+    behind one "cut$round" "$photos"
+    other=$!
+    wait_for one begin # who cannot even open a library says so and ends
+    cuts=0
+    while kill -0 "$other" 2>/dev/null; do
+        cut=$(sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE application_name LIKE 'fovea%'" 2>/dev/null)
+        cuts=$((cuts + ${cut:-0}))
+        sleep 0.15
+    done
+    wait "$other" || fail "cut connections: $(cat one.err)"
+    [ "$cuts" -ge 1 ] || fail "no connection was cut"
+    index "cut$round" "$photos"
+    expect_code 0
+    same "cut$round" "$cuts connections were cut"
+
+    # --- the server is killed -----------------------------------------------------------------
+    behind one "crash$round" "$photos"
+    other=$!
+    wait_for one photo
+    "$cluster" crash "$base/c"
+    run search "a mountain" --library "$home&schema=calm&connect_timeout=2" --model demo
+    expect_code 1
+    expect_one_line "cannot open the library"
+    "$cluster" start "$base/c" $$ >/dev/null || exit 1
+    wait "$other" || fail "the server was killed: $(cat one.err)"
+    index "crash$round" "$photos"
+    expect_code 0
+    same "crash$round" "the server was killed"
+    run search "a mountain" --library "$home&schema=calm" --model demo
+    expect_code 0
+done
+
+# --- the disk is full -------------------------------------------------------------------------
+full="the disk was full"
+mkdir "$base/small"
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=10m tmpfs "$base/small" 2>/dev/null; then
+    small=$base/small
+    chown "$(stat -c %u:%g "$base/c/data")" "$small"
+    sql "CREATE TABLESPACE small LOCATION '$small'"
+    sql "ALTER DATABASE postgres SET default_tablespace = small"
+    index space "$photos" # makes the tables
+    expect_code 0
+    sql "CREATE TABLE filler TABLESPACE small AS SELECT repeat('x', 1000) FROM generate_series(1, 100)"
+    while sql "INSERT INTO filler SELECT * FROM filler LIMIT 200" 2>/dev/null; do :; done
+    while sql "INSERT INTO filler SELECT * FROM filler LIMIT 1" 2>/dev/null; do :; done
+    run demo --only-pictures --out "$scratch/more" --pictures 150 --side 48 --seed 5
+    expect_code 0
+    index space "$photos" "$scratch/more/pictures"
+    expect_code 1
+    expect_one_line "no space left"
+    mount -o remount,size=64m "$small"
+    index space "$photos" "$scratch/more/pictures"
+    expect_code 0
+    sql "ALTER DATABASE postgres RESET default_tablespace"
+    index twin "$photos" "$scratch/more/pictures"
+    expect_code 0
+    [ "$(vectors space)" = "$(vectors twin)" ] || fail "$full: vectors are missing"
+    undoubled space
+else
+    full="a full disk was not tried: that needs root"
+fi
+
+# --- the extension ----------------------------------------------------------------------------
+sql "CREATE DATABASE bare"
+sql "CREATE ROLE nobody_here LOGIN; CREATE ROLE reader LOGIN; GRANT CREATE ON DATABASE bare TO nobody_here"
+bare="postgresql:///bare?host=$base/c"
+run index "$photos" --library "$bare&user=nobody_here" --model demo
+expect_code 1
+expect_one_line "CREATE EXTENSION vector"
+sql "UPDATE pg_extension SET extversion = '0.5.1' WHERE extname = 'vector'"
+run index "$photos" --library "$home&schema=calm" --model demo
+expect_code 1
+expect_one_line "pgvector 0.5.1"
+run search "a mountain" --library "$home&schema=calm" --model demo
+expect_code 1
+expect_one_line "pgvector 0.5.1"
+sql "UPDATE pg_extension SET extversion = '0.8.0' WHERE extname = 'vector'"
+
+# --- rights -----------------------------------------------------------------------------------
+read_only="postgresql:///postgres?host=$base/c&user=reader&schema=calm"
+run search "a mountain" --library "$read_only" --model demo
+expect_code 1
+expect_one_line "GRANT USAGE"
+sql "GRANT USAGE ON SCHEMA calm TO reader"
+run search "a mountain" --library "$read_only" --model demo
+expect_code 1
+expect_one_line "GRANT"
+sql "GRANT SELECT ON ALL TABLES IN SCHEMA calm TO reader"
+run search "a mountain" --library "$read_only" --model demo
+expect_code 0
+run index "$photos" --library "$read_only" --model demo
+expect_code 1
+expect_one_line "permission denied"
+same calm "readers came by"
+
+[ "$failures" -eq 0 ] || exit 1
+echo "$rounds rounds of $pictures pictures; $full"
