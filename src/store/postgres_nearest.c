@@ -25,8 +25,8 @@
 
 #define LENGTH_MAX 1.02 /* of a stored vector: what an import lets in */
 #define EF_MAX 1000     /* hnsw.ef_search's own limit */
-#define EF_LEAST 200
-#define SCAN_FACTOR 200 /* rows that an iterative scan may look at for each that is wanted */
+#define EFFORT 4000     /* rows that the index names at the least */
+#define SCAN_FACTOR 50  /* rows that an iterative scan may look at for each that is wanted */
 
 /* --- the query's vector ------------------------------------------------------------------- */
 
@@ -116,7 +116,6 @@ static enum status set_up_index(struct postgres_store *s, size_t limit, struct e
 {
     char version[64], sql[512];
     int major = 0, minor = 0;
-    size_t ef = 4 * limit < EF_LEAST ? EF_LEAST : 4 * limit > EF_MAX ? EF_MAX : 4 * limit;
     size_t most = limit * SCAN_FACTOR < 100000 ? 100000 : limit * SCAN_FACTOR;
     enum status status = pg_ask(s, "SELECT extversion FROM pg_extension WHERE extname = 'vector'",
                                 version, sizeof version, err);
@@ -125,7 +124,8 @@ static enum status set_up_index(struct postgres_store *s, size_t limit, struct e
     bool iterative = sscanf(version, "%d.%d", &major, &minor) == 2 && (major > 0 || minor >= 8);
     if (most > INT32_MAX)
         most = INT32_MAX;
-    snprintf(sql, sizeof sql, "SET LOCAL enable_seqscan = off; SET LOCAL hnsw.ef_search = %zu", ef);
+    snprintf(sql, sizeof sql, "SET LOCAL enable_seqscan = off; SET LOCAL hnsw.ef_search = %d",
+             EF_MAX);
     status = pg_exec(s, sql, err);
     if (status != OK || !iterative)
         return status;
@@ -181,6 +181,35 @@ static enum status ask(struct postgres_store *s, int64_t model_id, const struct 
     return status;
 }
 
+static int compare_near(const void *a, const void *b)
+{
+    const struct store_near *x = a, *y = b;
+    return (x->score < y->score) - (x->score > y->score);
+}
+
+/* The index is asked for many more than are wanted: the further its scan goes, the less it has
+ * missed, and rows of two numbers cost little. */
+static enum status ask_index(struct postgres_store *s, int64_t model_id,
+                             const struct store_query *query, const struct query_bytes *bytes,
+                             size_t limit, struct store_near *near, size_t *found, struct err *err)
+{
+    const size_t most = limit < EFFORT ? EFFORT : limit;
+    struct store_near *list = malloc(most * sizeof *list);
+    size_t count = 0;
+    if (!list)
+        return err_no_memory(err, "search hits", most * sizeof *list);
+    enum status status = set_up_index(s, most, err);
+    if (status == OK)
+        status = ask(s, model_id, query, bytes, most, true, list, &count, err);
+    if (status == OK) {
+        qsort(list, count, sizeof *list, compare_near); /* the scan's order is a relaxed one */
+        *found = count < limit ? count : limit;
+        memcpy(near, list, *found * sizeof *near);
+    }
+    free(list);
+    return status;
+}
+
 /* Within one transaction, because settings are for it alone. */
 static enum status nearest(struct postgres_store *s, int64_t model_id,
                            const struct store_query *query, size_t limit, bool indexed,
@@ -198,10 +227,9 @@ static enum status nearest(struct postgres_store *s, int64_t model_id,
     /* A plan that knows the limit: for the tenth query as for the first. */
     if (status == OK)
         status = pg_exec(s, "SET LOCAL plan_cache_mode = force_custom_plan", err);
-    if (status == OK && index.there)
-        status = set_up_index(s, limit, err);
     if (status == OK)
-        status = ask(s, model_id, query, &bytes, limit, index.there, near, found, err);
+        status = index.there ? ask_index(s, model_id, query, &bytes, limit, near, found, err)
+                             : ask(s, model_id, query, &bytes, limit, false, near, found, err);
     if (status == OK) /* the transaction may be the caller's */
         status = pg_exec(s, settings_back, err);
     *how = (struct store_nearness){bytes.error, index.there};

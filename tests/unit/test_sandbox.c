@@ -288,6 +288,7 @@ static enum status hang(void)
     return OK;
 }
 
+#ifndef DECODER_MEMORY_UNLIMITED
 static enum status eat_memory(void)
 {
     enum { BLOCK = 64 << 20, MOST = 200 };
@@ -299,6 +300,7 @@ static enum status eat_memory(void)
     }
     return ERR_FORMAT;
 }
+#endif
 
 static enum status leave(void)
 {
