@@ -45,6 +45,7 @@ behind() { # behind FILE SCHEMA FOLDER…: in the background; $! is the process
     into=$1
     schema=$2
     shift 2
+    : >"$into" # nobody is to take what an earlier run said for this one's
     "$fovea" index "$@" --library "$home&schema=$schema" --model demo --thumbnails none --json \
         >"$into" 2>"$into.err" &
 }
