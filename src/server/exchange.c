@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 #include "server/events.h"
+#include "server/limits.h"
+#include "server/routes.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,6 +16,61 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+enum method method_named(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum method method;
+    } methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD},     {"POST", METHOD_POST},
+                   {"PUT", METHOD_PUT}, {"DELETE", METHOD_DELETE}, {"OPTIONS", METHOD_OPTIONS}};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return methods[i].method;
+    return 0;
+}
+
+const char **request_header(struct request_headers *out, const char *name)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } wanted[] = {
+        {"Host", &out->host},
+        {"Origin", &out->origin},
+        {"Referer", &out->referer},
+        {"Authorization", &out->authorization},
+        {"Cookie", &out->cookie},
+        {"Content-Type", &out->content_type},
+        {"Sec-Fetch-Site", &out->fetch_site},
+        {"Sec-Fetch-Mode", &out->fetch_mode},
+        {"Sec-Fetch-Dest", &out->fetch_dest},
+        {"Range", &out->range},
+        {"If-Range", &out->if_range},
+        {"If-None-Match", &out->if_none_match},
+        {"Accept-Encoding", &out->accept_encoding},
+        {"Access-Control-Request-Method", &out->preflight_method},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        if (strcasecmp(name, wanted[i].name) == 0)
+            return wanted[i].value;
+    return NULL;
+}
+
+size_t exchange_body_limit(const struct exchange *x)
+{
+    switch (x->route->body) {
+    case BODY_JSON:
+        return JSON_BODY_MAX;
+    case BODY_FORM:
+        return FORM_BYTES_MAX;
+    case BODY_JSON_OR_FORM:
+        return content_is(x, "multipart/form-data") ? FORM_BYTES_MAX : JSON_BODY_MAX;
+    case BODY_NONE:
+        break;
+    }
+    return 0;
+}
 
 void exchange_free_reply(struct exchange *x)
 {

@@ -37,6 +37,10 @@ struct request_headers {
     const char *range, *if_range, *if_none_match, *accept_encoding;
     const char *preflight_method; /* Access-Control-Request-Method */
 };
+/* Where the value of a header of this name goes; NULL: nobody looks at it. */
+const char **request_header(struct request_headers *, const char *name);
+/* 0: another one. */
+enum method method_named(const char *name);
 
 enum reply_kind {
     REPLY_NONE,
@@ -120,5 +124,8 @@ json_t *read_json_body(struct exchange *);
 /* The body as a form; false, and answered. */
 bool read_form(struct exchange *, struct form *);
 bool content_is(const struct exchange *, const char *type);
+
+/* Bytes of body that the route takes. */
+size_t exchange_body_limit(const struct exchange *);
 
 #endif

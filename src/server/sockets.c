@@ -166,19 +166,6 @@ static enum MHD_Result answer(struct call *call)
 
 /* --- requests ----------------------------------------------------------------------------- */
 
-static unsigned method_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum method method;
-    } methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD},     {"POST", METHOD_POST},
-                   {"PUT", METHOD_PUT}, {"DELETE", METHOD_DELETE}, {"OPTIONS", METHOD_OPTIONS}};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(methods[i].name, name) == 0)
-            return methods[i].method;
-    return 0;
-}
-
 struct header_reader {
     struct request_headers *out;
     int hosts;
@@ -188,47 +175,11 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
                                    const char *value)
 {
     struct header_reader *reader = context;
-    struct request_headers *out = reader->out;
-    const struct {
-        const char *name;
-        const char **value;
-    } wanted[] = {
-        {"Host", &out->host},
-        {"Origin", &out->origin},
-        {"Referer", &out->referer},
-        {"Authorization", &out->authorization},
-        {"Cookie", &out->cookie},
-        {"Content-Type", &out->content_type},
-        {"Sec-Fetch-Site", &out->fetch_site},
-        {"Sec-Fetch-Mode", &out->fetch_mode},
-        {"Sec-Fetch-Dest", &out->fetch_dest},
-        {"Range", &out->range},
-        {"If-Range", &out->if_range},
-        {"If-None-Match", &out->if_none_match},
-        {"Accept-Encoding", &out->accept_encoding},
-        {"Access-Control-Request-Method", &out->preflight_method},
-    };
     reader->hosts += strcasecmp(name, "Host") == 0;
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        if (strcasecmp(name, wanted[i].name) == 0)
-            *wanted[i].value = value ? value : "";
+    const char **wanted = request_header(reader->out, name);
+    if (wanted)
+        *wanted = value ? value : "";
     return MHD_YES;
-}
-
-/* Bytes of body that the route takes. */
-static size_t body_limit(const struct exchange *x)
-{
-    switch (x->route->body) {
-    case BODY_JSON:
-        return JSON_BODY_MAX;
-    case BODY_FORM:
-        return FORM_BYTES_MAX;
-    case BODY_JSON_OR_FORM:
-        return content_is(x, "multipart/form-data") ? FORM_BYTES_MAX : JSON_BODY_MAX;
-    case BODY_NONE:
-        break;
-    }
-    return 0;
 }
 
 static bool refuse_body(struct call *call)
@@ -247,7 +198,7 @@ static bool check_head(struct call *call)
     struct exchange *x = &call->x;
     struct header_reader reader = {&x->headers, 0};
     MHD_get_connection_values(call->connection, MHD_HEADER_KIND, take_header, &reader);
-    x->method = (enum method)method_of(call->method_name);
+    x->method = (enum method)method_named(call->method_name);
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     x->peer = throttle_peer(peer ? peer->client_addr : NULL);
@@ -269,7 +220,7 @@ static bool check_head(struct call *call)
         reply_error(x, 503, "the server is stopping");
         return false;
     }
-    call->limit = body_limit(x);
+    call->limit = exchange_body_limit(x);
     const char *length = MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND,
                                                      MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length && strtoull(length, NULL, 10) > call->limit)

@@ -102,57 +102,15 @@ static char *take_line(struct fuzz_input *in)
 
 static void take_header(struct request_headers *out, const char *line)
 {
-    const struct {
-        const char *name;
-        const char **value;
-    } wanted[] = {
-        {"Host", &out->host},
-        {"Origin", &out->origin},
-        {"Referer", &out->referer},
-        {"Authorization", &out->authorization},
-        {"Cookie", &out->cookie},
-        {"Content-Type", &out->content_type},
-        {"Sec-Fetch-Site", &out->fetch_site},
-        {"Sec-Fetch-Mode", &out->fetch_mode},
-        {"Sec-Fetch-Dest", &out->fetch_dest},
-        {"Range", &out->range},
-        {"If-Range", &out->if_range},
-        {"If-None-Match", &out->if_none_match},
-        {"Accept-Encoding", &out->accept_encoding},
-        {"Access-Control-Request-Method", &out->preflight_method},
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        size_t length = strlen(wanted[i].name);
-        if (strncasecmp(line, wanted[i].name, length) == 0 && line[length] == ':')
-            *wanted[i].value = line + length + 1 + strspn(line + length + 1, " ");
-    }
-}
-
-static enum method method_named(const char *line, size_t size)
-{
-    static const struct {
-        const char *name;
-        enum method method;
-    } methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD},     {"POST", METHOD_POST},
-                   {"PUT", METHOD_PUT}, {"DELETE", METHOD_DELETE}, {"OPTIONS", METHOD_OPTIONS}};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strlen(methods[i].name) == size && memcmp(methods[i].name, line, size) == 0)
-            return methods[i].method;
-    return 0;
-}
-
-static size_t body_limit(const struct exchange *x)
-{
-    switch (x->route->body) {
-    case BODY_JSON:
-        return JSON_BODY_MAX;
-    case BODY_FORM:
-        return FORM_BYTES_MAX;
-    case BODY_JSON_OR_FORM:
-        return content_is(x, "multipart/form-data") ? FORM_BYTES_MAX : JSON_BODY_MAX;
-    default:
-        return 0;
-    }
+    char name[64];
+    const char *colon = strchr(line, ':');
+    if (!colon || (size_t)(colon - line) >= sizeof name)
+        return;
+    memcpy(name, line, (size_t)(colon - line));
+    name[colon - line] = '\0';
+    const char **wanted = request_header(out, name);
+    if (wanted)
+        *wanted = colon + 1 + strspn(colon + 1, " ");
 }
 
 /* ---- the answer --------------------------------------------------------------------------- */
@@ -195,7 +153,7 @@ static bool pass(struct exchange *x, const char *target)
         check_reply(&x->reply);
         return false;
     }
-    return x->body_size <= body_limit(x);
+    return x->body_size <= exchange_body_limit(x);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -211,7 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_take_byte(&in);
     char *first = take_line(&in);
     size_t verb = strcspn(first, " ");
-    x.method = method_named(first, verb);
+    const char *rest = first + verb + (first[verb] == ' ');
+    first[verb] = '\0';
+    x.method = method_named(first);
     x.headers.host = "localhost";
     while (count < sizeof lines / sizeof lines[0] && in.size) {
         lines[count] = take_line(&in);
@@ -221,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     void *body = fuzz_take_rest(&in, &x.body_size);
     x.body = body;
-    if (pass(&x, first + verb + (first[verb] == ' '))) {
+    if (pass(&x, rest)) {
         x.route->run(&x);
         check_reply(&x.reply);
     }

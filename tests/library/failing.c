@@ -4,9 +4,10 @@
  */
 #include "failing.h"
 
+#include "../failing_memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -49,20 +50,7 @@ static bool counts_down(void)
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
-void *__real_malloc(size_t);
-void *__real_calloc(size_t, size_t);
-void *__real_realloc(void *, size_t);
-void *__real_aligned_alloc(size_t, size_t);
-char *__real_strdup(const char *);
-char *__real_strndup(const char *, size_t);
-void *__wrap_malloc(size_t);
-void *__wrap_calloc(size_t, size_t);
-void *__wrap_realloc(void *, size_t);
-void *__wrap_aligned_alloc(size_t, size_t);
-char *__wrap_strdup(const char *);
-char *__wrap_strndup(const char *, size_t);
-
-static bool no_memory(void)
+bool failing_memory(void)
 {
     enum failure what = atomic_load(&kind);
     if (what != FAIL_MEMORY && what != FAIL_MEMORY_LONG)
@@ -74,57 +62,9 @@ static bool no_memory(void)
     return atomic_load(&for_good);
 }
 
-void *__wrap_malloc(size_t size)
-{
-    return no_memory() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return no_memory() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return no_memory() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return no_memory() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return no_memory() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-    return no_memory() ? NULL : __real_strndup(text, size);
-}
-
-static sqlite3_mem_methods below;
-
-static void *sqlite_malloc(int size)
-{
-    return no_memory() ? NULL : below.xMalloc(size);
-}
-
-static void *sqlite_realloc(void *old, int size)
-{
-    return no_memory() ? NULL : below.xRealloc(old, size);
-}
-
 void failing_open(void)
 {
-    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &below) != SQLITE_OK)
-        abort();
-    sqlite3_mem_methods wrapped = below;
-    wrapped.xMalloc = sqlite_malloc;
-    wrapped.xRealloc = sqlite_realloc;
-    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &wrapped) != SQLITE_OK)
-        abort();
+    failing_memory_wrap_sqlite();
 }
 
 /* ---- files -------------------------------------------------------------------------------- */

@@ -9,7 +9,8 @@
  */
 #include "fixture.h"
 
-#include <sqlite3.h>
+#include "../failing_memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 static long countdown; /* allocations until the failure; 0: none is planned */
 static bool forever;
 
-static bool fails(void)
+bool failing_memory(void)
 {
     if (countdown == 0)
         return false;
@@ -30,69 +31,10 @@ static bool fails(void)
     return true;
 }
 
-/* The linker makes these names. */
-void *__real_malloc(size_t);
-void *__real_calloc(size_t, size_t);
-void *__real_realloc(void *, size_t);
-void *__real_aligned_alloc(size_t, size_t);
-char *__real_strdup(const char *);
-char *__real_strndup(const char *, size_t);
-void *__wrap_malloc(size_t);
-void *__wrap_calloc(size_t, size_t);
-void *__wrap_realloc(void *, size_t);
-void *__wrap_aligned_alloc(size_t, size_t);
-char *__wrap_strdup(const char *);
-char *__wrap_strndup(const char *, size_t);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-    return fails() ? NULL : __real_strndup(text, size);
-}
-
-static sqlite3_mem_methods below;
-
-static void *sqlite_malloc(int size)
-{
-    return fails() ? NULL : below.xMalloc(size);
-}
-
-static void *sqlite_realloc(void *old, int size)
-{
-    return fails() ? NULL : below.xRealloc(old, size);
-}
-
 static int wrap_sqlite(void **state)
 {
-    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &below), SQLITE_OK);
-    sqlite3_mem_methods wrapped = below;
-    wrapped.xMalloc = sqlite_malloc;
-    wrapped.xRealloc = sqlite_realloc;
-    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &wrapped), SQLITE_OK);
+    (void)state;
+    failing_memory_wrap_sqlite();
     return 0;
 }
 
