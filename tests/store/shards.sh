@@ -94,7 +94,9 @@ run status --library "$home"
 expect_in out "HNSW index (m 8, ef_construction 64)"
 for i in 1 2 3 4; do wc -l <"$base/$i/log" >"$base/$i.lines"; done
 answers indexed
-cmp before indexed || fail "the answers by the indexes differ"
+# By an index, the number of strong matches is at least what is said.
+uncounted() { sed 's/"strong_count":[^,]*,//' "$1"; }
+[ "$(uncounted before)" = "$(uncounted indexed)" ] || fail "the answers by the indexes differ"
 for i in 1 2 3 4; do
     served=$(tail -n +"$(($(cat "$base/$i.lines") + 1))" "$base/$i/log" |
         grep -c 'Index Scan using embeddings_1_hnsw')
@@ -106,7 +108,7 @@ run store index --library "$home&user=reader"
 expect_code 1
 expect_one_line 'user mapping not found for "reader"'
 sql -c "SELECT format('CREATE USER MAPPING FOR reader SERVER %I OPTIONS (user ''postgres'','
-    ' password_required ''false'')', srvname) FROM pg_foreign_server" | sql
+    ' password_required ''false'');', srvname) FROM pg_foreign_server" | sql
 run store index --library "$home&user=reader"
 expect_code 0
 expect_in out "shown to the role alone that made the shards"
@@ -171,7 +173,7 @@ expect_code 0
 run store index --library "$home"
 expect_in out "HNSW index, m 16" # came along
 answers back
-cmp full back || fail "the answers differ after the vectors came back"
+[ "$(uncounted full)" = "$(uncounted back)" ] || fail "the answers differ after the vectors came back"
 [ "$(sql -c 'SELECT count(*) FROM pg_foreign_server')" = 0 ] || fail "servers are left"
 [ "$(psql -XAtq -h "$base/1" -U postgres -d postgres -c 'SELECT count(*) FROM fovea.embeddings_1')" = 0 ] ||
     fail "vectors are left on a shard"
