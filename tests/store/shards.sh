@@ -50,10 +50,16 @@ answers() { # into FILE: everything but the time that it took
 answers before
 [ "$(wc -l <before)" -eq 8 ] || fail "eight answers before"
 
+there() { psql -XAtq -v ON_ERROR_STOP=1 -h "$base/$1" -U postgres -d postgres -c "$2"; }
+there 1 "UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'"
 # shellcheck disable=SC2086
 run store shard --library "$home" $servers
 expect_code 0
 expect_in out " vectors moved"
+there 1 "UPDATE pg_extension SET extversion = '0.8.0' WHERE extname = 'vector'"
+[ "$(sql -c "SELECT string_agg(substring(srvname from '^[a-z ]*[0-9]'), ',' ORDER BY srvname)
+    FROM pg_foreign_server WHERE array_to_string(srvoptions, ' ') ~ 'iterative_scan'")" = \
+    "fovea shard 2,fovea shard 3,fovea shard 4" ] || fail "what a shard of pgvector 0.7 is asked"
 moved=$(sed 's/ .*//' out)
 run store shard --library "$home" --json
 expect_code 0
@@ -77,7 +83,6 @@ view=$(sql -c "EXPLAIN (VERBOSE, COSTS off) SELECT filename FROM fovea.image_emb
 [ "$view" -eq 4 ] || fail "the view's order is sent to four shards, not $view"
 
 # An index on each shard. On so few rows the servers' planners would do without.
-there() { psql -XAtq -v ON_ERROR_STOP=1 -h "$base/$1" -U postgres -d postgres -c "$2"; }
 for i in 1 2 3 4; do
     there "$i" "ALTER DATABASE postgres SET enable_seqscan = off" || exit 1
     there "$i" "ALTER DATABASE postgres SET session_preload_libraries = auto_explain" || exit 1
