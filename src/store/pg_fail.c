@@ -9,15 +9,34 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+/* A line that begins a sentence goes on after a semicolon, in small letters: "… failed: No such
+ * file or directory; is the server running …?" One that is indented and begins small is the rest of
+ * the line before. */
 const char *pg_one_line(const char *text, char *out, size_t size)
 {
     size_t n = 0;
-    for (const char *p = text ? text : ""; *p && n + 1 < size; p++) {
-        bool space = *p == '\n' || *p == '\t' || *p == '\r' || *p == ' ';
-        if (!space)
-            out[n++] = *p;
-        else if (n > 0 && out[n - 1] != ' ')
+    bool ended = false, indented = false;
+    for (const char *p = text ? text : ""; *p && n + 2 < size; p++) {
+        ended |= *p == '\n';
+        indented = *p == '\t' || (indented && *p != '\n');
+        if (*p == '\n' || *p == '\t' || *p == '\r' || *p == ' ') {
+            if (n > 0 && out[n - 1] != ' ')
+                out[n++] = ' ';
+            continue;
+        }
+        bool begins = ended && n > 1 && (!indented || is_upper(*p));
+        if (begins && !strchr(",:;", out[n - 2])) {
+            n -= out[n - 2] == '.' ? 2 : 1;
+            out[n++] = ';';
             out[n++] = ' ';
+        }
+        out[n++] = begins && is_upper(*p) && !is_upper(p[1]) ? (char)(*p | 0x20) : *p;
+        ended = indented = false;
     }
     while (n > 0 && (out[n - 1] == ' ' || out[n - 1] == '.'))
         n--;
@@ -30,6 +49,12 @@ struct meaning {
     enum status status;
     const char *format; /* of the library and what the server says */
 };
+
+/* Names of prepared statements are fovea's own: only somebody else's session lacks one, or has one
+ * before it was made (postgres_pooler.c). */
+#define WRONG_POOLER                                                                               \
+    "the library %s: %s: a pooler gives every transaction another session (transaction pooling): " \
+    "give the address of the server itself, or of a pool in session mode"
 
 /* The first that fits. */
 static const struct meaning meanings[] = {
@@ -62,6 +87,8 @@ static const struct meaning meanings[] = {
     {"XX001", ERR_FORMAT, "the library %s is damaged (%s): put a backup in its place"},
     {"XX002", ERR_FORMAT,
      "the library %s is damaged (%s): REINDEX its tables, or put a backup in its place"},
+    {"26000", ERR_UNSUPPORTED, WRONG_POOLER},
+    {"42P05", ERR_UNSUPPORTED, WRONG_POOLER},
     {"42P01", ERR_FORMAT,
      "the library %s lacks a table (%s): it was changed by something else than fovea"},
     {"42", ERR_FORMAT, "the library %s was changed by something else than fovea: %s"},

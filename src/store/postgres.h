@@ -12,6 +12,13 @@
 
 #define POSTGRES_SCHEMA "fovea" /* unless the URL says schema=NAME */
 
+/* Two columns hold the same path; the order of paths. A btree's entry has less room than the
+ * longest path takes, so the indexes are of a path's first bytes and a digest of the whole, where
+ * there is more (postgres_schema.c). */
+#define POSTGRES_SAME_PATH(a, b)                                                                   \
+    "path_head(" a ") = path_head(" b ") AND path_rest(" a ") = path_rest(" b ")"
+#define POSTGRES_BY_PATH(path) "path_head(" path "), " path
+
 /* Slots of prepared statements, by the file that uses them. */
 enum pg_slot {
     /* pg_sql.c, postgres_open.c */
@@ -96,6 +103,7 @@ enum pg_slot {
     /* postgres_shards.c */
     PG_SHARD_LIST,
     /* postgres_claims.c */
+    PG_INDEXER_ID,
     PG_INDEXER_ADD,
     PG_INDEXER_BEAT,
     PG_INDEXER_DROP,
@@ -113,6 +121,8 @@ enum pg_slot {
     PG_SLOTS,
 };
 
+struct postgres_beat;
+
 struct postgres_store {
     struct store base;
     PGconn *conn;               /* NULL, or lost, until the next verb connects again */
@@ -122,13 +132,13 @@ struct postgres_store {
     double patience;            /* seconds to wait for a server that went away; < 0: the usual */
     int64_t prepared[PG_SLOTS]; /* 0: not; else the model's number + 1 */
 
-    int64_t model_there; /* a model that is known to be there */
-    bool half_new;       /* models made from now on have halfvec vectors */
-    bool index_lock;     /* is held, and is taken again by a new connection … */
-    bool joined;         /* … beside others (postgres_claims.c) */
-    int64_t indexer_id;  /* while joined */
-    double next_beat;    /* when this indexer is to be heard of again, on clock_seconds() */
-    struct store_progress progress;
+    int64_t model_there;  /* a model that is known to be there */
+    bool half_new;        /* models made from now on have halfvec vectors */
+    bool index_lock;      /* is held, and is taken again by a new connection … */
+    bool joined;          /* … beside others (postgres_claims.c) */
+    int64_t indexer_id;   /* while joined */
+    int64_t joined_at_us; /* since 1970, on the server's clock */
+    struct postgres_beat *beat;
     bool in_transaction;
     bool lost;       /* the last failure was the connection's */
     bool conflict;   /* the last failure was that of two transactions */
@@ -156,6 +166,11 @@ MUST_USE enum status postgres_read_url(struct postgres_store *, const char *url,
 /* A connection, with the session's settings and its locks. */
 MUST_USE enum status postgres_connect(struct postgres_store *, struct err *err);
 void postgres_disconnect(struct postgres_store *);
+/* Another connection with what the URL says, or what there is of it; the caller ends it. */
+PGconn *postgres_new_connection(const struct postgres_store *);
+/* postgres_pooler.c: `session` is the server's number of it. ERR_UNSUPPORTED if somebody else has
+ * the same. */
+MUST_USE enum status postgres_check_pooler(struct postgres_store *, int session, struct err *err);
 /* The session's search_path: the library's schema, then that of the extension. */
 MUST_USE enum status postgres_set_path(struct postgres_store *, struct err *err);
 /* The table's name, with its schema, quoted as SQL wants it; "" in `table` for the schema alone. */
@@ -170,9 +185,26 @@ enum postgres_lock {
 int postgres_lock_key(const struct postgres_store *);
 MUST_USE enum status postgres_take_index_lock(struct postgres_store *, struct err *err);
 
+/* postgres_beat.c */
+/* Of a row of `indexers`: $1 the lease, $2 the grace. Right after the server's own start nobody is
+ * dead for want of a session. */
+#define POSTGRES_ALIVE                                                                             \
+    "(seen_at > now() - make_interval(secs => $1)"                                                 \
+    "  AND (seen_at > now() - make_interval(secs => $2)"                                           \
+    "   OR pg_postmaster_start_time() > now() - interval '30 seconds'"                             \
+    "   OR EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = backend_pid"                     \
+    "     AND coalesce(a.backend_start = indexers.backend_start, true))))"
+/* Seconds: STORE_LEASE_SECONDS and STORE_GRACE_SECONDS, or the fewer of $FOVEA_POSTGRES_LEASE. */
+double postgres_lease(void);
+double postgres_grace(void);
+/* Removes the dead but one, in a transaction. */
+MUST_USE enum status postgres_reap(struct postgres_store *, int64_t but, struct err *err);
+/* Lets the others know that this indexer is alive, until it is stopped. */
+MUST_USE enum status postgres_beat_start(struct postgres_store *, struct err *err);
+void postgres_beat_stop(struct postgres_store *);
+void postgres_beat_tell(struct postgres_beat *, const struct store_progress *);
+
 /* postgres_claims.c */
-/* Lets the others know that this indexer is alive, if it is time. Outside a transaction. */
-void postgres_beat(struct postgres_store *);
 /* Within a transaction: whether no other indexer counts on what is there; none joins before it
  * ends.
  */

@@ -121,7 +121,6 @@ enum status postgres_take_index_lock(struct postgres_store *s, struct err *err)
 {
     char holder[256];
     enum status status = try_index_lock(s, holder, sizeof holder, err);
-    s->next_beat = 0; /* the others are to know of this session */
     if (status != OK || !holder[0])
         return status;
     return err_set(err, ERR_BUSY, "%s is indexing the library %s: wait until it has finished",

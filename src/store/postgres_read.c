@@ -23,9 +23,11 @@ static enum status read_paths(struct postgres_store *s, const char *root, struct
         str_free(&to);
         return err_no_memory(err, "a path", strlen(root));
     }
-    struct pg q = pg_start(s, PG_FILE_RANGE,
-                           "SELECT path FROM files WHERE path = $1 OR (path >= $2 AND path < $3)"
-                           " ORDER BY path");
+    struct pg q =
+        pg_start(s, PG_FILE_RANGE,
+                 "SELECT path FROM files WHERE " POSTGRES_SAME_PATH(
+                     "path", "$1") "  OR (path_head(path) BETWEEN path_head($2) AND path_head($3)"
+                                   "    AND path >= $2 AND path < $3) ORDER BY path");
     pg_path(&q, root);
     pg_path(&q, str_text(&from));
     pg_path(&q, str_text(&to));
@@ -70,7 +72,7 @@ static enum status read_failures(struct postgres_store *s, struct store_failure 
 {
     struct pg q = pg_start(s, PG_FAILURES,
                            "SELECT path, failure, size_bytes, mtime_ns FROM files"
-                           " WHERE failure IS NOT NULL ORDER BY path");
+                           " WHERE failure IS NOT NULL ORDER BY " POSTGRES_BY_PATH("path"));
     bool row;
     enum status status = pg_row(&q, &row, err);
     while (status == OK && row) {

@@ -12,8 +12,9 @@
  *
  * Everything lies in a schema of its own, "fovea" or what the URL says; a schema that holds
  * anything else is left alone. Whole numbers are bigint (pg_sql.h says why), paths and reasons of
- * failures bytea: any bytes, compared as bytes. Names are compared as bytes as well (COLLATE "C"),
- * so that the order is that of the SQLite store.
+ * failures bytea: any bytes, compared as bytes. What a path is found by is its first 1,024 bytes
+ * (path_head), which give the order, and a digest of those that are longer (path_rest). Names are
+ * compared as bytes as well (COLLATE "C"), so that the order is that of the SQLite store.
  *
  * A table of vectors has no foreign keys and is never the object of ON CONFLICT: it may be
  * partitioned over other servers, where neither exists. Whoever removes a photo removes its vectors
@@ -171,6 +172,27 @@ static const char *const steps[] = {
     ");"
     "CREATE INDEX claims_by_indexer ON claims (indexer_id) WHERE indexer_id IS NOT NULL;"
     "ALTER TABLE files ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT now();",
+
+    /* 3: paths of any length. An entry of a btree has 2,704 bytes at most, a path 4,095. */
+    "CREATE FUNCTION path_head(path bytea) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+    "  AS $$ SELECT pg_catalog.substring(path, 1, 1024) $$;"
+    "CREATE FUNCTION path_rest(path bytea) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+    "  AS $$ SELECT CASE WHEN pg_catalog.octet_length(path) > 1024 THEN pg_catalog.sha256(path)"
+    "    ELSE ''::bytea END $$;"
+    "ALTER TABLE files ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY;"
+    "ALTER TABLE sidecars ADD COLUMN file_id bigint;"
+    "UPDATE sidecars SET file_id = files.id FROM files WHERE files.path = sidecars.path;"
+    "ALTER TABLE sidecars DROP COLUMN path;"
+    "DROP INDEX files_failed;"
+    "ALTER TABLE files DROP CONSTRAINT files_pkey, ADD PRIMARY KEY (id);"
+    "ALTER TABLE sidecars ADD PRIMARY KEY (file_id),"
+    "  ADD FOREIGN KEY (file_id) REFERENCES files ON DELETE CASCADE;"
+    "CREATE UNIQUE INDEX files_by_path ON files (path_head(path), path_rest(path));"
+    "CREATE INDEX files_failed ON files (path_head(path)) WHERE failure IS NOT NULL;"
+    "ALTER TABLE claims DROP CONSTRAINT claims_pkey;"
+    "CREATE UNIQUE INDEX claims_by_path ON claims (model_id, path_head(path), path_rest(path));"
+    "ALTER TABLE places DROP CONSTRAINT places_pkey;"
+    "CREATE UNIQUE INDEX places_by_path ON places (path_head(path), path_rest(path), kind);",
 };
 enum { NEWEST = sizeof steps / sizeof steps[0] };
 
