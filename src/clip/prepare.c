@@ -57,13 +57,17 @@ static struct packed_key key_of(const struct model *m, enum model_towers tower)
     return key;
 }
 
-static void put_path(struct str *out, const char *folder, const struct model *m,
+/* False: no memory for it, or for the folder's name. */
+static bool put_path(struct str *out, const struct str *folder, const struct model *m,
                      enum model_towers tower)
 {
     str_clear(out);
-    path_join(out, folder, "");
+    if (!str_ok(folder))
+        return false;
+    path_join(out, str_text(folder), "");
     put_kind(out, m, tower);
     str_format(out, "%s.weights", identity_of(m, tower));
+    return str_ok(out);
 }
 
 struct tower_size {
@@ -93,7 +97,9 @@ static bool has_bytes(const struct model *m, enum model_towers tower, double byt
 
 enum { FOLDERS = 2 };
 
-/* The folders to use, best first; how many. beside: the first one is the model's own. */
+/* The folders to use, best first; how many. beside: the first one is the model's own. Without
+ * memory for its name a folder is not a str_ok(): what is put below it must not be put elsewhere.
+ */
 static int folders_of(struct str out[FOLDERS], const struct model *m, enum model_towers tower,
                       bool *beside)
 {
@@ -209,15 +215,13 @@ enum status prepare_tower(struct packed **out, const struct model *m, enum model
     struct err why; /* a file that cannot be used is nobody's error */
     enum status status = ERR_NOT_FOUND;
     for (int i = 0; i < count && status != OK && !again; i++) {
-        put_path(&path, str_text(&folder[i]), m, tower);
-        if (str_ok(&path))
+        if (put_path(&path, &folder[i], m, tower))
             status = packed_open(out, str_text(&path), &key, m->weights.threads, &why);
     }
     if (status != OK)
         tell(m, tower);
     for (int i = 0; i < count && status != OK; i++) {
-        put_path(&path, str_text(&folder[i]), m, tower);
-        if (str_ok(&path))
+        if (put_path(&path, &folder[i], m, tower))
             status = make(out, str_text(&path), m, tower, &why);
         if (status == OK && beside && i == 0)
             remove_stale(str_text(&folder[i]), m, tower);

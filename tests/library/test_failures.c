@@ -30,6 +30,7 @@
 #include "server/internal.h"
 
 #include <jansson.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -335,6 +336,17 @@ static void clear_folder(void)
     FUZZ_CHECK(system(command) == 0);
 }
 
+/* A name that was not put together for want of memory must not become one of this folder. */
+static void check_nothing_here(void)
+{
+    DIR *d = opendir(".");
+    FUZZ_CHECK(d);
+    for (const struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            fuzz_failed("nothing is left in the working folder", __FILE__, __LINE__, e->d_name);
+    closedir(d);
+}
+
 static void check_library(void)
 {
     struct store_health health;
@@ -398,6 +410,7 @@ static bool run_once(const struct scenario *s, enum failure kind, long n, bool *
         fuzz_failed("it succeeds, or says why not", __FILE__, __LINE__, err.text);
     }
     check_library();
+    check_nothing_here();
     if (*failed)
         FUZZ_CHECK_OK(s->run(&err), &err);
     return reached;
@@ -447,6 +460,7 @@ int main(int argc, char **argv)
     model = rig_model();
     rig_pictures();
     rig_index("library", model);
+    FUZZ_CHECK(mkdir(rig_path("here"), 0777) == 0 && chdir(rig_path("here")) == 0);
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
         if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)
             run_scenario(&scenarios[i], every);
