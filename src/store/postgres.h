@@ -151,6 +151,7 @@ struct postgres_store {
     bool in_doubt; /* … and its COMMIT had no answer */
 
     int vector_version; /* of pgvector there, as postgres_vector_version() has it; 0: not asked */
+    bool pooled;        /* a pooler is between here and the server (postgres_pooler.c) */
     int backend_pid;    /* of the connection, in the server … */
     char backend_start[40]; /* … where the number may be another's later */
 };
@@ -178,8 +179,8 @@ MUST_USE enum status postgres_connect(struct postgres_store *, struct err *err);
 void postgres_disconnect(struct postgres_store *);
 /* Another connection with what the URL says, or what there is of it; the caller ends it. */
 PGconn *postgres_new_connection(const struct postgres_store *);
-/* postgres_pooler.c: `session` is the server's number of it. ERR_UNSUPPORTED if somebody else has
- * the same. */
+/* postgres_pooler.c: ERR_UNSUPPORTED if this connection does not keep its session (the server's
+ * number of it). */
 MUST_USE enum status postgres_check_pooler(struct postgres_store *, int session, struct err *err);
 /* The session's search_path: the library's schema, then that of the extension. */
 MUST_USE enum status postgres_set_path(struct postgres_store *, struct err *err);

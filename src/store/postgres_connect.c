@@ -266,7 +266,8 @@ static enum status remember_session(struct postgres_store *s, struct err *err)
     s->backend_start[0] = '\0';
     if (status == OK && PQntuples(result) == 1) {
         s->backend_pid = atoi(PQgetvalue(result, 0, 0));
-        if (s->backend_pid != PQbackendPID(s->conn))
+        s->pooled = s->backend_pid != PQbackendPID(s->conn);
+        if (s->pooled)
             status = postgres_check_pooler(s, s->backend_pid, err);
         else
             snprintf(s->backend_start, sizeof s->backend_start, "%s", PQgetvalue(result, 0, 1));
