@@ -50,12 +50,6 @@ struct meaning {
     const char *format; /* of the library and what the server says */
 };
 
-/* Names of prepared statements are fovea's own: only somebody else's session lacks one, or has one
- * before it was made (postgres_pooler.c). */
-#define WRONG_POOLER                                                                               \
-    "the library %s: %s: a pooler gives every transaction another session (transaction pooling): " \
-    "give the address of the server itself, or of a pool in session mode"
-
 /* The first that fits. */
 static const struct meaning meanings[] = {
     {"53100", ERR_IO,
@@ -87,10 +81,9 @@ static const struct meaning meanings[] = {
     {"XX001", ERR_FORMAT, "the library %s is damaged (%s): put a backup in its place"},
     {"XX002", ERR_FORMAT,
      "the library %s is damaged (%s): REINDEX its tables, or put a backup in its place"},
-    {"26000", ERR_UNSUPPORTED, WRONG_POOLER},
-    {"42P05", ERR_UNSUPPORTED, WRONG_POOLER},
     {"42P01", ERR_FORMAT,
      "the library %s lacks a table (%s): it was changed by something else than fovea"},
+    {"42704", ERR_IO, "the library %s lacks what it needs here (%s): its owner has to make it"},
     {"42", ERR_FORMAT, "the library %s was changed by something else than fovea: %s"},
     {"54", ERR_LIMIT, "too large for the library %s: %s"},
     {"22", ERR_ARGUMENT, "the library %s refuses what is to be stored: %s"},
@@ -98,6 +91,22 @@ static const struct meaning meanings[] = {
     {"58", ERR_IO, "the server of the library %s cannot read or write its files: %s"},
     {"", ERR_INTERNAL, "the library %s: %s"},
 };
+
+/* Behind a pooler (postgres_pooler.c), where a table or a prepared statement is missing, or is
+ * there before it was made: the session is somebody else's. */
+static const struct meaning not_this_session = {
+    "", ERR_UNSUPPORTED,
+    "the library %s: %s: the pooler before it seems to give every transaction another session "
+    "(transaction pooling): give the address of the server itself, or of a pool in session mode"};
+
+static bool tells_of_another_session(const char *state)
+{
+    static const char *const states[] = {"26000", "42P01", "42P05", "42883"};
+    bool tells = false;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        tells |= strcmp(state, states[i]) == 0;
+    return tells;
+}
 
 static const struct meaning *meaning_of(const char *state)
 {
@@ -127,7 +136,8 @@ enum status pg_fail(struct postgres_store *s, const PGresult *result, struct err
         postgres_disconnect(s);
         return ERR_IO;
     }
-    const struct meaning *m = meaning_of(state);
+    const struct meaning *m =
+        s->pooled && tells_of_another_session(state) ? &not_this_session : meaning_of(state);
     /* Formats of the table above. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

@@ -150,6 +150,18 @@ enum status postgres_read_url(struct postgres_store *s, const char *url, struct 
     return status;
 }
 
+enum status postgres_take_conninfo(struct postgres_store *s, const char *conninfo,
+                                   const char *schema, struct err *err)
+{
+    s->schema = strdup(schema);
+    enum status status = s->schema ? parse_options(s, conninfo, err)
+                                   : err_no_memory(err, "a schema", strlen(schema));
+    if (status == OK)
+        status = make_label(s, option(s->options, "user"), option(s->options, "host"),
+                            option(s->options, "port"), option(s->options, "dbname"), err);
+    return status;
+}
+
 /* --- connecting --------------------------------------------------------------------------- */
 
 struct keywords {
@@ -219,6 +231,7 @@ void postgres_disconnect(struct postgres_store *s)
     PQfinish(s->conn);
     s->conn = NULL;
     s->in_transaction = false;
+    s->vector_version = 0;
     memset(s->prepared, 0, sizeof s->prepared);
 }
 
@@ -253,7 +266,8 @@ static enum status remember_session(struct postgres_store *s, struct err *err)
     s->backend_start[0] = '\0';
     if (status == OK && PQntuples(result) == 1) {
         s->backend_pid = atoi(PQgetvalue(result, 0, 0));
-        if (s->backend_pid != PQbackendPID(s->conn))
+        s->pooled = s->backend_pid != PQbackendPID(s->conn);
+        if (s->pooled)
             status = postgres_check_pooler(s, s->backend_pid, err);
         else
             snprintf(s->backend_start, sizeof s->backend_start, "%s", PQgetvalue(result, 0, 1));

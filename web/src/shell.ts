@@ -6,7 +6,7 @@ import { h, replace } from './dom';
 import * as format from './format';
 import { icon, type IconName } from './icons';
 import type { Live, LiveState } from './live';
-import { formatRoute, type ViewName, viewNames } from './route';
+import { formatRoute, parseRoute, type Route, type ViewName, viewNames } from './route';
 import { themeButton } from './theme';
 
 const tabs: Record<ViewName, { label: string; icon: IconName }> = {
@@ -98,6 +98,10 @@ export class Shell {
   // A view keeps its place in the address, so that coming back finds it as it was left.
   remember(name: ViewName, hash: string): void {
     this.links.get(name)?.setAttribute('href', hash);
+  }
+
+  remembered(name: ViewName): Route {
+    return parseRoute(this.links.get(name)?.getAttribute('href') ?? `#/${name}`);
   }
 
   private link(name: ViewName): HTMLElement {
