@@ -22,7 +22,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kernels kernels;
 static struct linear_tools tools = {.kernels = &kernels};
 static unsigned flags;
-static char description[96], panels[48];
+static char description[96], panels[48], library_panels[100];
 
 struct runner {
     struct team *team;
@@ -89,9 +89,9 @@ static enum status cpu_linear_open(struct linear **out, const void *packed,
 
 static const char *packing(enum precision precision)
 {
-    /* The library's layouts depend on the instruction set too. Of this program's own, raise the
-     * last number when anything else than these two changes. */
-    return precision == PRECISION_F32 ? description : panels;
+    /* The library's layouts depend on the instruction set too. Raise the last number of either when
+     * anything else than what stands in it changes. */
+    return precision == PRECISION_F32 ? library_panels : panels;
 }
 
 static bool has_native(enum precision precision)
@@ -476,6 +476,7 @@ enum status tensor_cpu(const struct tensor_ops **out, struct err *err)
             kernels_init(&kernels, flags);
             snprintf(description, sizeof description, "%s, %s", chosen->name,
                      cpu_level_name(flags));
+            snprintf(library_panels, sizeof library_panels, "%s, 2", description);
             snprintf(panels, sizeof panels, "panels of %d, groups of %d, 1", PRODUCT_COLUMNS,
                      QUANT_GROUP);
             tools.gemm = chosen;

@@ -238,6 +238,8 @@ static int64_t size_of(const char *path)
 static void ask_file(struct http *http, uint8_t known)
 {
     static const char sha256[] = "36bbe50ed96841d10443bcb670d6554f0a34b761be67ec9c4a8ad2c0c44ca42c";
+    static const char note[] = "{\"size\": 5, \"sha256\": \"\", \"etag\": \"\\\"one\\\"\"}";
+    static const char blob[] = "6a8165460570531a1247bd99a73b53a5a6e500d5";
     const struct fetch fetch = fetch_with(http);
     struct fetch_file file = {.url = HUB "/org/repo/resolve/main/weights",
                               .path = rig_path("weights"),
@@ -253,10 +255,16 @@ static void ask_file(struct http *http, uint8_t known)
         memcpy(file.known.sha256, sha256, sizeof sha256);
     if (known & 4)
         memcpy(file.known.etag, "\"one\"", 6);
+    if (known & 32) { /* an earlier process has begun */
+        rig_write("weights.part", "ab", 2);
+        rig_write("weights.part.json", note, sizeof note - 1);
+    }
+    if (known & 64)
+        memcpy(file.known.git_blob, blob, sizeof blob);
     enum status status = fetch_run(&fetch, &file, &result, &err);
     if (status == OK) {
         FUZZ_CHECK(size_of(file.path) == result.size && result.size <= LIMIT);
-        FUZZ_CHECK(!(known & 1) || result.size == 5);
+        FUZZ_CHECK(!(known & (1 | 64)) || result.size == 5);
         FUZZ_CHECK(!(known & 18) || strcmp(result.sha256, sha256) == 0);
     } else {
         FUZZ_CHECK(size_of(file.path) < 0);
