@@ -83,6 +83,7 @@ static const struct meaning meanings[] = {
      "the library %s is damaged (%s): REINDEX its tables, or put a backup in its place"},
     {"42P01", ERR_FORMAT,
      "the library %s lacks a table (%s): it was changed by something else than fovea"},
+    {"42704", ERR_IO, "the library %s lacks what it needs here (%s): its owner has to make it"},
     {"42", ERR_FORMAT, "the library %s was changed by something else than fovea: %s"},
     {"54", ERR_LIMIT, "too large for the library %s: %s"},
     {"22", ERR_ARGUMENT, "the library %s refuses what is to be stored: %s"},

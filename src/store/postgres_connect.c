@@ -150,6 +150,18 @@ enum status postgres_read_url(struct postgres_store *s, const char *url, struct 
     return status;
 }
 
+enum status postgres_take_conninfo(struct postgres_store *s, const char *conninfo,
+                                   const char *schema, struct err *err)
+{
+    s->schema = strdup(schema);
+    enum status status = s->schema ? parse_options(s, conninfo, err)
+                                   : err_no_memory(err, "a schema", strlen(schema));
+    if (status == OK)
+        status = make_label(s, option(s->options, "user"), option(s->options, "host"),
+                            option(s->options, "port"), option(s->options, "dbname"), err);
+    return status;
+}
+
 /* --- connecting --------------------------------------------------------------------------- */
 
 struct keywords {
@@ -219,6 +231,7 @@ void postgres_disconnect(struct postgres_store *s)
     PQfinish(s->conn);
     s->conn = NULL;
     s->in_transaction = false;
+    s->vector_version = 0;
     memset(s->prepared, 0, sizeof s->prepared);
 }
 

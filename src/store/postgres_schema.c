@@ -29,8 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXTENSION_MIN_MAJOR 0 /* pgvector 0.7.0 has halfvec */
-#define EXTENSION_MIN_MINOR 7
+#define EXTENSION_MIN POSTGRES_VECTOR(0, 7, 0) /* has halfvec */
+#define EXTENSION_MIN_TEXT "0.7"
 
 #define META_COLUMN_TYPES                                                                          \
     "taken_ms bigint, offset_min bigint, camera text, lens text, exposure_s double precision,"     \
@@ -300,27 +300,46 @@ enum status postgres_make_extension(struct postgres_store *s, struct err *err)
     return status;
 }
 
+/* As text, and as a number. A build of one's own may be called 0.9.0-dev or 1.0. */
+static enum status ask_version(struct postgres_store *s, char *text, size_t size, int *version,
+                               struct err *err)
+{
+    int major = 0, minor = 0, patch = 0;
+    enum status status =
+        pg_ask(s, "SELECT extversion FROM pg_extension WHERE extname = 'vector'", text, size, err);
+    if (status == OK)
+        sscanf(text, "%d.%d.%d", &major, &minor, &patch);
+    *version = POSTGRES_VECTOR(major, minor, patch);
+    return status;
+}
+
+enum status postgres_vector_version(struct postgres_store *s, int *version, struct err *err)
+{
+    char text[64];
+    enum status status = OK;
+    if (s->vector_version == 0)
+        status = ask_version(s, text, sizeof text, &s->vector_version, err);
+    *version = s->vector_version;
+    return status;
+}
+
 static enum status check_extension(struct postgres_store *s, struct err *err)
 {
-    char version[64];
-    int major = 0, minor = 0;
-    enum status status = pg_ask(s, "SELECT extversion FROM pg_extension WHERE extname = 'vector'",
-                                version, sizeof version, err);
-    if (status != OK)
+    char text[64];
+    int version;
+    enum status status = ask_version(s, text, sizeof text, &version, err);
+    if (status != OK || version >= EXTENSION_MIN)
         return status;
-    if (sscanf(version, "%d.%d", &major, &minor) == 2 &&
-        (major > EXTENSION_MIN_MAJOR ||
-         (major == EXTENSION_MIN_MAJOR && minor >= EXTENSION_MIN_MINOR)))
-        return OK;
-    if (!version[0])
+    if (!text[0])
         return err_set(err, ERR_FORMAT,
                        "the database of the library %s has lost the extension \"vector\": CREATE "
                        "EXTENSION vector, or put a backup in its place",
                        s->label);
     return err_set(err, ERR_UNSUPPORTED,
-                   "the database of the library %s has pgvector %s; fovea needs %d.%d or newer: "
-                   "install it on the server, then ALTER EXTENSION vector UPDATE",
-                   s->label, version, EXTENSION_MIN_MAJOR, EXTENSION_MIN_MINOR);
+                   "the database of the library %s has pgvector %s; fovea needs " EXTENSION_MIN_TEXT
+                   " or newer: install it on the server, then ALTER EXTENSION "
+                   "vector UPDATE",
+                   s->label, text);
 }
 
 /* --- making and migrating ----------------------------------------------------------------- */

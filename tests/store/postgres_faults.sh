@@ -275,6 +275,33 @@ expect_one_line "pgvector 0.5.1"
 run search "a mountain" --library "$home&schema=calm" --model demo
 expect_code 1
 expect_one_line "pgvector 0.5.1"
+# What is asked of an index, by the version that the server says it has.
+logged="$home&schema=calm&options=-c%20log_statement%3Dall"
+version() { # version NUMBER SEARCHED BUILT: what the log has, of a build and a search
+    sql "UPDATE pg_extension SET extversion = '$1' WHERE extname = 'vector'"
+    lines=$(wc -l <"$base/c/log")
+    run store index --hnsw --library "$logged"
+    expect_code 0
+    run search "a mountain" --limit 2 --library "$logged" --model demo --json
+    expect_code 0
+    [ "$(grep -o '"path"' out | wc -l)" -eq 2 ] || fail "pgvector $1: not two photographs"
+    tail -n +$((lines + 1)) "$base/c/log" >asked
+    grep -q 'hnsw.ef_search' asked || fail "pgvector $1: the index was not asked"
+    [ "$(grep -c 'hnsw.iterative_scan' asked)" -eq "$2" ] || fail "pgvector $1: iterative scans"
+    [ "$(grep -c 'max_parallel_maintenance_workers = 0' asked)" -eq "$3" ] ||
+        fail "pgvector $1: the number of processes that build the index"
+}
+version 0.7.4 0 1
+version 0.8.1 1 1
+version 0.8.2 1 0
+version 0.10.0 1 0
+version 1.0 1 0
+run store index --drop --library "$logged"
+expect_code 0
+sql "UPDATE pg_extension SET extversion = '0.6.2' WHERE extname = 'vector'"
+run status --library "$home&schema=calm"
+expect_code 1
+expect_one_line "pgvector 0.6.2; fovea needs 0.7 or newer"
 sql "UPDATE pg_extension SET extversion = '0.8.0' WHERE extname = 'vector'"
 
 # --- rights -----------------------------------------------------------------------------------
