@@ -17,7 +17,8 @@
 #include <sys/mman.h>
 
 #define MEGAPIXELS 0.01
-enum { PAGE = 1 << 16 }; /* of any kernel */
+#define MEMORY ((size_t)4 << 30) /* more than any picture takes; pages of zeros that nobody has */
+enum { PAGE = 1 << 16 };         /* of any kernel */
 
 static const uint8_t *said; /* by the child */
 static size_t said_size;
@@ -32,16 +33,27 @@ enum status __wrap_decoder_ask(struct decoder *, const struct decoder_options *,
                                struct decoder_reply *, bool *again, struct err *err);
 void __wrap_decoder_trim(struct decoder *);
 
+/* What the child shares with its parent; a page that nobody may touch comes behind it. */
+static const uint8_t *memory(void)
+{
+    static const uint8_t *all;
+    if (!all) {
+        all = mmap(NULL, MEMORY + PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                   0);
+        FUZZ_CHECK(all != MAP_FAILED);
+        FUZZ_CHECK(mprotect((void *)(uintptr_t)(all + MEMORY), PAGE, PROT_NONE) == 0);
+    }
+    return all;
+}
+
 enum status __wrap_decoder_start(struct decoder **out, const struct decoder_options *options,
                                  uint64_t output_bytes, struct err *err)
 {
     struct decoder *d = calloc(1, sizeof *d);
     FUZZ_CHECK(d && !child);
     d->output_bytes = (output_bytes + PAGE - 1) / PAGE * PAGE;
-    d->output = mmap(NULL, d->output_bytes + PAGE, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    FUZZ_CHECK(d->output != MAP_FAILED); /* a page that nobody may touch comes behind it */
-    FUZZ_CHECK(mprotect((void *)(uintptr_t)d->output, d->output_bytes, PROT_READ) == 0);
+    FUZZ_CHECK(d->output_bytes <= MEMORY);
+    d->output = memory() + MEMORY - d->output_bytes;
     *out = child = d;
     return OK;
 }
@@ -52,7 +64,6 @@ void __wrap_decoder_end(struct decoder *d)
         return;
     FUZZ_CHECK(d == child);
     child = NULL;
-    munmap((void *)(uintptr_t)d->output, d->output_bytes + PAGE);
     free(d);
 }
 

@@ -272,6 +272,11 @@ void make_decoder_seeds(seed_put *put)
     reply.has_alpha = 1;
     reply.image.indexed = true;
     put_reply(put, "alpha", 0, &reply);
+    struct decoder_reply narrow = reply; /* its picture ends before it begins */
+    narrow.image.width = narrow.image.full_width = 1;
+    narrow.image.across.begin = 0.9;
+    narrow.image.across.end = 0.5;
+    put_reply(put, "narrow", 0, &narrow);
     reply.image.width = reply.image.full_width = 10000;
     put_reply(put, "too-large", 0, &reply);
     reply.status = ERR_FORMAT;
