@@ -45,25 +45,26 @@ static struct packed_key key_of(const struct model *m, enum model_towers tower)
 {
     enum { TOWER_VERSION = 2 };
     struct packed_key key;
-    struct str text = str_new(1 << 12);
-    put_kind(&text, m, tower);
-    str_format(&text, "%d\n%s\n%s\n%s", TOWER_VERSION, identity_of(m, tower),
-               m->ops->packing(m->info.precision),
-               m->ops->packing(weights_precision(&m->weights, true)));
-    XXH128_hash_t hash = XXH3_128bits(str_text(&text), text.size);
+    char text[1 << 12]; /* no allocation: a key of half of it would be a wrong one */
+    snprintf(text, sizeof text, "%s-%s-%d\n%s\n%s\n%s", tower_name(tower),
+             precision_names[m->info.precision], TOWER_VERSION, identity_of(m, tower),
+             m->ops->packing(m->info.precision),
+             m->ops->packing(weights_precision(&m->weights, true)));
+    XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
     _Static_assert(sizeof key.bytes == sizeof hash, "a key is such a hash");
     memcpy(key.bytes, &hash, sizeof hash);
-    str_free(&text);
     return key;
 }
 
-static void put_path(struct str *out, const char *folder, const struct model *m,
+/* False: there is not enough memory for it. Without its folder it would lead to where we are. */
+static bool put_path(struct str *out, const struct str *folder, const struct model *m,
                      enum model_towers tower)
 {
     str_clear(out);
-    path_join(out, folder, "");
+    path_join(out, str_text(folder), "");
     put_kind(out, m, tower);
     str_format(out, "%s.weights", identity_of(m, tower));
+    return str_ok(folder) && str_ok(out);
 }
 
 struct tower_size {
@@ -209,15 +210,13 @@ enum status prepare_tower(struct packed **out, const struct model *m, enum model
     struct err why; /* a file that cannot be used is nobody's error */
     enum status status = ERR_NOT_FOUND;
     for (int i = 0; i < count && status != OK && !again; i++) {
-        put_path(&path, str_text(&folder[i]), m, tower);
-        if (str_ok(&path))
+        if (put_path(&path, &folder[i], m, tower))
             status = packed_open(out, str_text(&path), &key, m->weights.threads, &why);
     }
     if (status != OK)
         tell(m, tower);
     for (int i = 0; i < count && status != OK; i++) {
-        put_path(&path, str_text(&folder[i]), m, tower);
-        if (str_ok(&path))
+        if (put_path(&path, &folder[i], m, tower))
             status = make(out, str_text(&path), m, tower, &why);
         if (status == OK && beside && i == 0)
             remove_stale(str_text(&folder[i]), m, tower);

@@ -29,6 +29,7 @@
 #include "library/thumbs.h"
 #include "server/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <jansson.h>
@@ -341,6 +342,17 @@ static void clear_folder(void)
     FUZZ_CHECK(mkdir(folder, 0777) == 0);
 }
 
+/* A path of which half is missing would lead to the current folder. */
+static void check_here(void)
+{
+    DIR *d = opendir(".");
+    FUZZ_CHECK(d);
+    for (const struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            fuzz_failed("nothing is written where we are", __FILE__, __LINE__, e->d_name);
+    closedir(d);
+}
+
 static void check_library(void)
 {
     struct store_health health;
@@ -406,6 +418,7 @@ static bool run_once(const struct scenario *s, enum failure kind, long n, bool *
         fprintf(stderr, "%s, %s, %ld\n", s->name, failure_names[kind], n);
         fuzz_failed("it succeeds, or says why not", __FILE__, __LINE__, err.text);
     }
+    check_here();
     check_library();
     if (*failed)
         FUZZ_CHECK_OK(s->run(&err), &err);
@@ -462,6 +475,7 @@ int main(int argc, char **argv)
     failing_open();
     snprintf(library, sizeof library, "%s", rig_path("library"));
     snprintf(folder, sizeof folder, "%s", rig_path("out"));
+    FUZZ_CHECK(mkdir(rig_path("here"), 0777) == 0 && chdir(rig_path("here")) == 0);
     model = rig_model();
     rig_pictures();
     rig_index("library", model);
