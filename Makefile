@@ -44,4 +44,4 @@ deb: setup
 	@scripts/dist --deb
 
 clean:
-	rm -rf $(BUILD) build-asan build-clang build-tsan
+	rm -rf $(BUILD) build-asan build-clang build-tsan build-fuzz build-cov dist

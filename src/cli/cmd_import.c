@@ -10,6 +10,7 @@
 #include "cli/report.h"
 
 #include "base/progress.h"
+#include "library/import_labels.h"
 #include "library/import_origin.h"
 
 enum { LEFT_OUT_SHOWN = 20 };
@@ -76,15 +77,20 @@ static void on_progress(void *user, int64_t done, int64_t total)
 static enum status print_origin(const struct origin_report *r, bool json, struct err *err)
 {
     if (json)
-        return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)r->rows,
+        return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)r->rows,
                                      "imported", (json_int_t)r->imported, "known",
                                      (json_int_t)r->known, "missing", (json_int_t)r->missing,
-                                     "refused", (json_int_t)r->refused),
+                                     "refused", (json_int_t)r->refused, "labelled",
+                                     (json_int_t)r->labelled),
                            err);
     output_format("%lld rows: %lld files imported, %lld were there, %lld are no files here, %lld "
                   "have no vector of this model\n",
                   (long long)r->rows, (long long)r->imported, (long long)r->known,
                   (long long)r->missing, (long long)r->refused);
+    if (r->labelled > 0)
+        output_format("%lld have the category that they have there, as the set "
+                      "\"" IMPORT_LABELS_SET "\"\n",
+                      (long long)r->labelled);
     if (r->imported > 0)
         output_text("`fovea index` on their folders reads what else is to be known of them\n");
     return OK;
@@ -157,7 +163,8 @@ const struct command command_import = {
         "Of a postgres:// URL the table image_embeddings is taken over (schema=NAME in the URL "
         "says where, if it is not in \"public\"): files that are still there are read and hashed, "
         "and have their vectors as those of --model, which has to be the one that made them. "
-        "Nothing is written to that table.",
+        "Where it has columns category and confidence, these come along as a set of categories "
+        "named " IMPORT_LABELS_SET ". Nothing is written to that table.",
     .options = options,
     .examples = examples,
     .operand = "DIR|URL",

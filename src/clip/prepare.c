@@ -45,26 +45,29 @@ static struct packed_key key_of(const struct model *m, enum model_towers tower)
 {
     enum { TOWER_VERSION = 2 };
     struct packed_key key;
-    char text[1 << 12]; /* no allocation: a key of half of it would be a wrong one */
-    snprintf(text, sizeof text, "%s-%s-%d\n%s\n%s\n%s", tower_name(tower),
-             precision_names[m->info.precision], TOWER_VERSION, identity_of(m, tower),
-             m->ops->packing(m->info.precision),
-             m->ops->packing(weights_precision(&m->weights, true)));
-    XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
+    struct str text = str_new(1 << 12);
+    put_kind(&text, m, tower);
+    str_format(&text, "%d\n%s\n%s\n%s", TOWER_VERSION, identity_of(m, tower),
+               m->ops->packing(m->info.precision),
+               m->ops->packing(weights_precision(&m->weights, true)));
+    XXH128_hash_t hash = XXH3_128bits(str_text(&text), text.size);
     _Static_assert(sizeof key.bytes == sizeof hash, "a key is such a hash");
     memcpy(key.bytes, &hash, sizeof hash);
+    str_free(&text);
     return key;
 }
 
-/* False: there is not enough memory for it. Without its folder it would lead to where we are. */
+/* False: no memory for it, or for the folder's name. */
 static bool put_path(struct str *out, const struct str *folder, const struct model *m,
                      enum model_towers tower)
 {
     str_clear(out);
+    if (!str_ok(folder))
+        return false;
     path_join(out, str_text(folder), "");
     put_kind(out, m, tower);
     str_format(out, "%s.weights", identity_of(m, tower));
-    return str_ok(folder) && str_ok(out);
+    return str_ok(out);
 }
 
 struct tower_size {
@@ -94,7 +97,9 @@ static bool has_bytes(const struct model *m, enum model_towers tower, double byt
 
 enum { FOLDERS = 2 };
 
-/* The folders to use, best first; how many. beside: the first one is the model's own. */
+/* The folders to use, best first; how many. beside: the first one is the model's own. Without
+ * memory for its name a folder is not a str_ok(): what is put below it must not be put elsewhere.
+ */
 static int folders_of(struct str out[FOLDERS], const struct model *m, enum model_towers tower,
                       bool *beside)
 {

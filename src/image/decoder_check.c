@@ -22,7 +22,7 @@ static bool is_size(int width, int height, double max_megapixels)
 static bool is_span(const struct image_span *span, int side)
 {
     return isfinite(span->begin) && isfinite(span->end) && fabs(span->begin) < 1 &&
-           fabs(span->end - side) < 1;
+           fabs(span->end - side) < 1 && span->begin < span->end;
 }
 
 static bool is_reduced(int side, int full)

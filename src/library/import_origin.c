@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "kern/kernels.h"
 #include "library/hash_set.h"
+#include "library/import_labels.h"
 #include "library/tree.h"
 #include "store/store.h"
 #include "store/store_origin.h"
@@ -34,6 +35,7 @@ struct taking {
     char *paths[BATCH];
     uint16_t *vectors; /* [BATCH, dim] */
     size_t count;
+    struct import_labels labels;
 };
 
 static enum status flush(struct taking *t, struct err *err)
@@ -59,6 +61,8 @@ static const char *fault_of(const struct taking *t, const struct store_origin_ro
                             size_t size)
 {
     double sum = 0;
+    if (row->dim == 0)
+        return "it has no vector";
     if (row->dim != t->dim) {
         snprintf(text, size, "its vector has %d dimensions, the model's %d", row->dim, t->dim);
         return text;
@@ -109,6 +113,24 @@ static enum status take_file(struct taking *t, const struct store_origin_row *ro
     return t->count == BATCH ? flush(t, err) : OK;
 }
 
+/* Two rows may name one file; the first one's vector counts. */
+static bool is_in_hand(const struct taking *t, const char *path)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->paths[i], path) == 0)
+            return true;
+    return false;
+}
+
+static enum status take_label(struct taking *t, const struct store_origin_row *row,
+                              const char *path, struct err *err)
+{
+    const char *name = row->category;
+    if (!name || name[strspn(name, " \t\r\n")] == '\0')
+        return OK;
+    return import_labels_add(&t->labels, path, name, row->confidence, err);
+}
+
 static enum status take_row(void *context, const struct store_origin_row *row, struct err *err)
 {
     struct taking *t = context;
@@ -117,6 +139,10 @@ static enum status take_row(void *context, const struct store_origin_row *row, s
     t->report->rows++;
     if (t->options->progress)
         t->options->progress(t->options->user, t->report->rows, t->total);
+    if (!row->path) {
+        leave_out(t, &t->report->missing, "a row without a path", "it names no file");
+        return OK;
+    }
     const char *fault = fault_of(t, row, text, sizeof text);
     if (fault) {
         leave_out(t, &t->report->refused, row->path, fault);
@@ -133,13 +159,29 @@ static enum status take_row(void *context, const struct store_origin_row *row, s
                                     .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
                                                 st.st_mtim.tv_nsec};
     enum file_state state;
-    enum status status = store_file_state(t->store, t->model_id, &file, &state, err);
-    if (status != OK || state == FILE_UNCHANGED || state == FILE_NEEDS_META) {
+    enum status status = take_label(t, row, path, err);
+    if (status == OK)
+        status = store_file_state(t->store, t->model_id, &file, &state, err);
+    if (status != OK || state == FILE_UNCHANGED || state == FILE_NEEDS_META ||
+        is_in_hand(t, path)) {
         t->report->known += status == OK;
         free(path);
         return status;
     }
     return take_file(t, row, path, &st, err);
+}
+
+/* Names that make no set of categories are left where they are; the vectors are there all the same.
+ */
+static enum status keep_labels(struct taking *t, struct err *err)
+{
+    enum status status =
+        import_labels_keep(&t->labels, t->store, t->model_id, &t->report->labelled, err);
+    if (status != ERR_LIMIT && status != ERR_FORMAT)
+        return status;
+    if (t->options->left_out)
+        t->options->left_out(t->options->user, "the categories", err->text);
+    return OK;
 }
 
 enum status import_origin(struct store *store, int64_t model_id, int dim, const char *url,
@@ -168,8 +210,11 @@ enum status import_origin(struct store *store, int64_t model_id, int dim, const 
         struct err ignored; /* what was read is kept, whatever ended it */
         enum status put = flush(t, status == OK ? err : &ignored);
         status = status == OK ? put : status;
+        if (status == OK)
+            status = keep_labels(t, err);
         store_index_unlock(store);
     }
+    import_labels_free(&t->labels);
     free(t->vectors);
     free(t);
     return status;

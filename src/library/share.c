@@ -15,6 +15,21 @@ static bool wants(const struct share *share, size_t i, bool again)
     return share->claims[i] == CLAIM_FREE || (again && share->claims[i] == CLAIM_TAKEN);
 }
 
+/* Of the files that nobody is known to have done or to do in this run. */
+static enum status offer(struct share *share, struct err *err)
+{
+    enum status status = OK;
+    const char *paths[STORE_OFFER_MAX];
+    for (size_t i = 0; status == OK && i < share->count;) {
+        size_t n = 0;
+        for (; n < STORE_OFFER_MAX && i < share->count; i++)
+            if (wants(share, i, true))
+                paths[n++] = share->files[i]->path;
+        status = store_claims_offer(share->store, share->model_id, paths, n, err);
+    }
+    return status;
+}
+
 /* Takes up to `most` of the files from `at` on that are free (again: or were taken by others) and
  * writes down what it hears. */
 static enum status ask(struct share *share, size_t *at, bool again, const struct found_file **taken,
@@ -32,9 +47,12 @@ static enum status ask(struct share *share, size_t *at, bool again, const struct
     pthread_mutex_lock(share->store_lock);
     enum status status =
         store_claims_take(share->store, share->model_id, paths, n, most, claims, err);
+    bool lost = status == OK && n > 0 && claims[0] == CLAIM_LOST;
+    if (lost)
+        status = offer(share, err);
     pthread_mutex_unlock(share->store_lock);
     *taken_count = 0;
-    if (status != OK)
+    if (status != OK || lost) /* then the caller asks again, from the same place */
         return status;
     for (size_t k = 0; k < n; k++) {
         share->claims[places[k]] = (uint8_t)claims[k];
@@ -123,19 +141,6 @@ enum status share_wait(struct share *share, const atomic_bool *cancel, void (*ti
     return OK;
 }
 
-static enum status offer_all(struct share *share, struct err *err)
-{
-    enum status status = OK;
-    const char *paths[STORE_OFFER_MAX];
-    for (size_t i = 0; status == OK && i < share->count;) {
-        size_t n = 0;
-        while (n < STORE_OFFER_MAX && i < share->count)
-            paths[n++] = share->files[i++]->path;
-        status = store_claims_offer(share->store, share->model_id, paths, n, err);
-    }
-    return status;
-}
-
 enum status share_open(struct share *share, struct store *store, pthread_mutex_t *store_lock,
                        int64_t model_id, const struct found_file *const *files, size_t count,
                        struct err *err)
@@ -151,7 +156,7 @@ enum status share_open(struct share *share, struct store *store, pthread_mutex_t
     share->claims = calloc(count, 1);
     if (!share->claims)
         return err_no_memory(err, "the list of files", count);
-    return offer_all(share, err);
+    return offer(share, err);
 }
 
 void share_close(struct share *share)

@@ -12,6 +12,7 @@
  * Expat finds the elements; a document type, which XMP never has and entity bombs need, ends the
  * reading, and so does nesting without end.
  */
+#include "meta/expat_place.h"
 #include "meta/text.h"
 
 #include <expat.h>
@@ -316,8 +317,7 @@ enum status meta_xmp_read(struct meta_part *part, struct meta_bytes xmp, struct 
                      ? err_set(err, ERR_FORMAT,
                                "XMP with a document type, or nested without end, is not read")
                      : err_set(err, ERR_FORMAT, "not well-formed XML: line %lu: %s",
-                               (unsigned long)XML_GetCurrentLineNumber(parser),
-                               XML_ErrorString(XML_GetErrorCode(parser)));
+                               expat_line(parser), XML_ErrorString(XML_GetErrorCode(parser)));
     else if (!r->found_rdf)
         status = err_set(err, ERR_FORMAT, "there is no XMP (no rdf:RDF) in this XML");
     take_values(r);

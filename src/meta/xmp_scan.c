@@ -9,6 +9,7 @@
  * Names are compared by namespace; the prefixes in use are remembered for what will be written.
  */
 #include "meta/xmp_scan.h"
+#include "meta/expat_place.h"
 
 #include "base/str.h"
 #include "meta/xmp_edit.h"
@@ -126,8 +127,8 @@ static struct xmp_prefix prefix_of(const struct parser *p, const char *uri)
 
 static struct xmp_range here(const struct parser *p)
 {
-    size_t start = (size_t)XML_GetCurrentByteIndex(p->xml);
-    return (struct xmp_range){start, start + (size_t)XML_GetCurrentByteCount(p->xml)};
+    size_t start = expat_byte(p->xml);
+    return (struct xmp_range){start, start + expat_byte_count(p->xml)};
 }
 
 static struct xmp_element element_open(const struct parser *p)
@@ -445,8 +446,7 @@ static enum status run(struct parser *p, struct err *err)
         return p->status;
     if (parsed != XML_STATUS_OK)
         return err_set(err, ERR_FORMAT, "it is not well-formed XML: line %lu, column %lu: %s",
-                       (unsigned long)XML_GetCurrentLineNumber(p->xml),
-                       (unsigned long)XML_GetCurrentColumnNumber(p->xml),
+                       expat_line(p->xml), expat_column(p->xml),
                        XML_ErrorString(XML_GetErrorCode(p->xml)));
     if (!p->out->rdf.found)
         return err_set(err, ERR_FORMAT, "it is XML without rdf:RDF, so it is no XMP");

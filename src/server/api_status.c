@@ -43,14 +43,28 @@ static json_t *library_json(const struct live_status *status)
         (json_int_t)status->summary.library_bytes, "revision", (json_int_t)status->revision);
 }
 
+static json_t *indexer_json(const struct live_indexer *indexer)
+{
+    const struct store_indexer *is = &indexer->is;
+    return json_pack("{s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "host",
+                     json_utf8(indexer->host), "pid", (json_int_t)is->pid, "since_s",
+                     json_score(is->since_s), "silent_s", json_score(is->silent_s), "in_hand",
+                     (json_int_t)is->in_hand, "found", (json_int_t)is->so_far.found, "todo",
+                     (json_int_t)is->so_far.todo, "done", (json_int_t)is->so_far.done, "failed",
+                     (json_int_t)is->so_far.failed);
+}
+
 static json_t *indexing_json(const struct live_status *status)
 {
     bool running = status->indexing;
+    json_t *indexers = json_array();
+    for (size_t i = 0; i < status->indexer_count; i++)
+        json_array_append_new(indexers, indexer_json(&status->indexers[i]));
     return json_pack(
-        "{s:b, s:I, s:I, s:o, s:o}", "running", running, "photos", (json_int_t)status->photos,
+        "{s:b, s:I, s:I, s:o, s:o, s:o}", "running", running, "photos", (json_int_t)status->photos,
         "added", (json_int_t)(running ? status->added : 0), "per_second",
         running && status->per_second >= 0 ? json_score(status->per_second) : json_null(),
-        "since_s", running ? json_score(status->indexing_for) : json_null());
+        "since_s", running ? json_score(status->indexing_for) : json_null(), "indexers", indexers);
 }
 
 static json_t *limits_json(void)

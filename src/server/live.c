@@ -314,6 +314,23 @@ static enum status look(struct live *live, struct live_status *now, bool asked, 
     return status;
 }
 
+static void list_indexers(struct live *live, struct live_status *now)
+{
+    struct store_indexer *list = NULL;
+    size_t count = 0;
+    struct err ignored; /* the next look says so */
+    if (!now->indexing || store_indexers(live->store, &list, &count, &ignored) != OK)
+        count = 0;
+    now->indexer_count = count < LIVE_INDEXERS_MAX ? count : LIVE_INDEXERS_MAX;
+    for (size_t i = 0; i < now->indexer_count; i++) {
+        struct live_indexer *indexer = &now->indexers[i];
+        snprintf(indexer->host, sizeof indexer->host, "%s", list[i].host);
+        indexer->is = list[i];
+        indexer->is.host = NULL;
+    }
+    free(list);
+}
+
 static void measure(struct live *live, struct live_status *now, bool was_indexing)
 {
     double time = clock_seconds();
@@ -337,12 +354,25 @@ static void measure(struct live *live, struct live_status *now, bool was_indexin
     }
 }
 
+/* Who is at it, and how far; not for how long. */
+static bool indexers_differ(const struct live_status *a, const struct live_status *b)
+{
+    bool differ = a->indexer_count != b->indexer_count;
+    for (size_t i = 0; i < a->indexer_count && !differ; i++) {
+        const struct store_indexer *x = &a->indexers[i].is, *y = &b->indexers[i].is;
+        differ = x->pid != y->pid || strcmp(a->indexers[i].host, b->indexers[i].host) != 0 ||
+                 x->in_hand != y->in_hand || memcmp(&x->so_far, &y->so_far, sizeof x->so_far) != 0;
+    }
+    return differ;
+}
+
 static bool differs(const struct live_status *a, const struct live_status *b)
 {
-    return a->ok != b->ok || strcmp(a->detail, b->detail) != 0 || a->revision != b->revision ||
-           a->photos != b->photos || a->indexing != b->indexing || a->added != b->added ||
-           a->per_second != b->per_second || a->summary.failures != b->summary.failures ||
-           a->summary.files != b->summary.files || a->summary.labelled != b->summary.labelled;
+    return indexers_differ(a, b) || a->ok != b->ok || strcmp(a->detail, b->detail) != 0 ||
+           a->revision != b->revision || a->photos != b->photos || a->indexing != b->indexing ||
+           a->added != b->added || a->per_second != b->per_second ||
+           a->summary.failures != b->summary.failures || a->summary.files != b->summary.files ||
+           a->summary.labelled != b->summary.labelled;
 }
 
 /* Without the lock. */
@@ -358,6 +388,7 @@ static enum status look_once(struct live *live, bool asked, struct err *err)
     now.photos = live->view ? live->view->view.matrix->count : 0;
     pthread_mutex_unlock(&live->lock);
     measure(live, &now, before.indexing);
+    list_indexers(live, &now);
     pthread_mutex_lock(&live->lock);
     live->status = now;
     pthread_mutex_unlock(&live->lock);

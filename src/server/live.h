@@ -34,6 +34,13 @@ struct view {
     size_t *by_date; /* [count] rows, the newest first, those without a date last, by row */
 };
 
+/* The first so many of those who index a shared library; a host's name is cut at 64 bytes. */
+enum { LIVE_INDEXERS_MAX = 64 };
+struct live_indexer {
+    char host[65];
+    struct store_indexer is; /* but for its host */
+};
+
 struct live_status {
     bool ok;
     char detail[ERR_TEXT_MAX]; /* why not; "" */
@@ -44,6 +51,8 @@ struct live_status {
     size_t added;        /* photos since it was first seen to */
     double indexing_for; /* seconds since then */
     double per_second;   /* photos, over the last seconds; negative: unknown */
+    struct live_indexer indexers[LIVE_INDEXERS_MAX];
+    size_t indexer_count;
 };
 
 struct live_options {

@@ -9,15 +9,34 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+/* A line that begins a sentence goes on after a semicolon, in small letters: "… failed: No such
+ * file or directory; is the server running …?" One that is indented and begins small is the rest of
+ * the line before. */
 const char *pg_one_line(const char *text, char *out, size_t size)
 {
     size_t n = 0;
-    for (const char *p = text ? text : ""; *p && n + 1 < size; p++) {
-        bool space = *p == '\n' || *p == '\t' || *p == '\r' || *p == ' ';
-        if (!space)
-            out[n++] = *p;
-        else if (n > 0 && out[n - 1] != ' ')
+    bool ended = false, indented = false;
+    for (const char *p = text ? text : ""; *p && n + 2 < size; p++) {
+        ended |= *p == '\n';
+        indented = *p == '\t' || (indented && *p != '\n');
+        if (*p == '\n' || *p == '\t' || *p == '\r' || *p == ' ') {
+            if (n > 0 && out[n - 1] != ' ')
+                out[n++] = ' ';
+            continue;
+        }
+        bool begins = ended && n > 1 && (!indented || is_upper(*p));
+        if (begins && !strchr(",:;", out[n - 2])) {
+            n -= out[n - 2] == '.' ? 2 : 1;
+            out[n++] = ';';
             out[n++] = ' ';
+        }
+        out[n++] = begins && is_upper(*p) && !is_upper(p[1]) ? (char)(*p | 0x20) : *p;
+        ended = indented = false;
     }
     while (n > 0 && (out[n - 1] == ' ' || out[n - 1] == '.'))
         n--;
@@ -64,6 +83,7 @@ static const struct meaning meanings[] = {
      "the library %s is damaged (%s): REINDEX its tables, or put a backup in its place"},
     {"42P01", ERR_FORMAT,
      "the library %s lacks a table (%s): it was changed by something else than fovea"},
+    {"42704", ERR_IO, "the library %s lacks what it needs here (%s): its owner has to make it"},
     {"42", ERR_FORMAT, "the library %s was changed by something else than fovea: %s"},
     {"54", ERR_LIMIT, "too large for the library %s: %s"},
     {"22", ERR_ARGUMENT, "the library %s refuses what is to be stored: %s"},
@@ -71,6 +91,22 @@ static const struct meaning meanings[] = {
     {"58", ERR_IO, "the server of the library %s cannot read or write its files: %s"},
     {"", ERR_INTERNAL, "the library %s: %s"},
 };
+
+/* Behind a pooler (postgres_pooler.c), where a table or a prepared statement is missing, or is
+ * there before it was made: the session is somebody else's. */
+static const struct meaning not_this_session = {
+    "", ERR_UNSUPPORTED,
+    "the library %s: %s: the pooler before it seems to give every transaction another session "
+    "(transaction pooling): give the address of the server itself, or of a pool in session mode"};
+
+static bool tells_of_another_session(const char *state)
+{
+    static const char *const states[] = {"26000", "42P01", "42P05", "42883"};
+    bool tells = false;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        tells |= strcmp(state, states[i]) == 0;
+    return tells;
+}
 
 static const struct meaning *meaning_of(const char *state)
 {
@@ -100,7 +136,8 @@ enum status pg_fail(struct postgres_store *s, const PGresult *result, struct err
         postgres_disconnect(s);
         return ERR_IO;
     }
-    const struct meaning *m = meaning_of(state);
+    const struct meaning *m =
+        s->pooled && tells_of_another_session(state) ? &not_this_session : meaning_of(state);
     /* Formats of the table above. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

@@ -12,6 +12,12 @@
 
 #define POSTGRES_SCHEMA "fovea" /* unless the URL says schema=NAME */
 
+/* Two columns hold the same path. A btree's entry has less room than the longest path takes, so the
+ * indexes are of a path's first bytes and a digest of the whole, where there is more
+ * (postgres_schema.c). */
+#define POSTGRES_SAME_PATH(a, b)                                                                   \
+    "path_head(" a ") = path_head(" b ") AND path_rest(" a ") = path_rest(" b ")"
+
 /* Slots of prepared statements, by the file that uses them. */
 enum pg_slot {
     /* pg_sql.c, postgres_open.c */
@@ -93,9 +99,11 @@ enum pg_slot {
     PG_PLACE_ADD,
     PG_SUMMARY,
     PG_FAILURES,
-    /* postgres_shards.c */
+    /* postgres_shards_list.c, postgres_links.c */
     PG_SHARD_LIST,
+    PG_SHARD_LINKS,
     /* postgres_claims.c */
+    PG_INDEXER_ID,
     PG_INDEXER_ADD,
     PG_INDEXER_BEAT,
     PG_INDEXER_DROP,
@@ -113,6 +121,8 @@ enum pg_slot {
     PG_SLOTS,
 };
 
+struct postgres_beat;
+
 struct postgres_store {
     struct store base;
     PGconn *conn;               /* NULL, or lost, until the next verb connects again */
@@ -122,13 +132,13 @@ struct postgres_store {
     double patience;            /* seconds to wait for a server that went away; < 0: the usual */
     int64_t prepared[PG_SLOTS]; /* 0: not; else the model's number + 1 */
 
-    int64_t model_there; /* a model that is known to be there */
-    bool half_new;       /* models made from now on have halfvec vectors */
-    bool index_lock;     /* is held, and is taken again by a new connection … */
-    bool joined;         /* … beside others (postgres_claims.c) */
-    int64_t indexer_id;  /* while joined */
-    double next_beat;    /* when this indexer is to be heard of again, on clock_seconds() */
-    struct store_progress progress;
+    int64_t model_there;  /* a model that is known to be there */
+    bool half_new;        /* models made from now on have halfvec vectors */
+    bool index_lock;      /* is held, and is taken again by a new connection … */
+    bool joined;          /* … beside others (postgres_claims.c) */
+    int64_t indexer_id;   /* while joined */
+    int64_t joined_at_us; /* since 1970, on the server's clock */
+    struct postgres_beat *beat;
     bool in_transaction;
     bool lost;       /* the last failure was the connection's */
     bool conflict;   /* the last failure was that of two transactions */
@@ -139,7 +149,9 @@ struct postgres_store {
     int64_t mark_revision;
     bool in_doubt; /* … and its COMMIT had no answer */
 
-    int backend_pid;        /* of the connection, in the server … */
+    int vector_version; /* of pgvector there, as postgres_vector_version() has it; 0: not asked */
+    bool pooled;        /* a pooler is between here and the server (postgres_pooler.c) */
+    int backend_pid;    /* of the connection, in the server … */
     char backend_start[40]; /* … where the number may be another's later */
 };
 
@@ -150,18 +162,33 @@ static inline struct postgres_store *postgres_store(struct store *store)
 
 /* --- private ------------------------------------------------------------------------------ */
 
+/* SQL that drops an index or a view of the library's own, if it is there: behind the library's
+ * schema the search_path has that of the extension, where others keep theirs. */
+#define POSTGRES_DROP_OWN(kind, name)                                                              \
+    "DO $$ BEGIN EXECUTE format('DROP " kind " IF EXISTS %I." name "', current_schema()); END $$;"
+
 /* postgres_connect.c */
 /* Takes the URL apart: options, schema, label. */
 MUST_USE enum status postgres_read_url(struct postgres_store *, const char *url, struct err *err);
+/* The same from what libpq calls a conninfo, and a schema. */
+MUST_USE enum status postgres_take_conninfo(struct postgres_store *, const char *conninfo,
+                                            const char *schema, struct err *err);
 /* A connection, with the session's settings and its locks. */
 MUST_USE enum status postgres_connect(struct postgres_store *, struct err *err);
 void postgres_disconnect(struct postgres_store *);
+/* Another connection with what the URL says, or what there is of it; the caller ends it. */
+PGconn *postgres_new_connection(const struct postgres_store *);
+/* postgres_pooler.c: ERR_UNSUPPORTED if this connection does not keep its session (the server's
+ * number of it). */
+MUST_USE enum status postgres_check_pooler(struct postgres_store *, int session, struct err *err);
 /* The session's search_path: the library's schema, then that of the extension. */
 MUST_USE enum status postgres_set_path(struct postgres_store *, struct err *err);
 /* The table's name, with its schema, quoted as SQL wants it; "" in `table` for the schema alone. */
 void postgres_quoted(const struct postgres_store *, struct str *out, const char *table);
 
 /* postgres_open.c */
+/* Closes what may be no library, but a connection; NULL-safe. */
+void postgres_free(struct postgres_store *);
 /* Advisory locks, by purpose; each is two numbers, the second of which stands for the schema. */
 enum postgres_lock {
     POSTGRES_LOCK_SCHEMA = 0x66766561, /* "fvea" */
@@ -170,15 +197,53 @@ enum postgres_lock {
 int postgres_lock_key(const struct postgres_store *);
 MUST_USE enum status postgres_take_index_lock(struct postgres_store *, struct err *err);
 
+/* postgres_beat.c */
+/* Of a row of `indexers`: $1 the lease, $2 the grace. Right after the server's own start nobody is
+ * dead for want of a session. */
+#define POSTGRES_ALIVE                                                                             \
+    "(seen_at > now() - make_interval(secs => $1)"                                                 \
+    "  AND (seen_at > now() - make_interval(secs => $2)"                                           \
+    "   OR pg_postmaster_start_time() > now() - interval '30 seconds'"                             \
+    "   OR EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = backend_pid"                     \
+    "     AND coalesce(a.backend_start = indexers.backend_start, true))))"
+/* Seconds: STORE_LEASE_SECONDS and STORE_GRACE_SECONDS, or the fewer of $FOVEA_POSTGRES_LEASE. */
+double postgres_lease(void);
+double postgres_grace(void);
+/* Removes the dead but one, in a transaction. */
+MUST_USE enum status postgres_reap(struct postgres_store *, int64_t but, struct err *err);
+/* Lets the others know that this indexer is alive, until it is stopped. */
+MUST_USE enum status postgres_beat_start(struct postgres_store *, struct err *err);
+void postgres_beat_stop(struct postgres_store *);
+void postgres_beat_tell(struct postgres_beat *, const struct store_progress *);
+
 /* postgres_claims.c */
-/* Lets the others know that this indexer is alive, if it is time. Outside a transaction. */
-void postgres_beat(struct postgres_store *);
 /* Within a transaction: whether no other indexer counts on what is there; none joins before it
  * ends.
  */
 MUST_USE enum status postgres_is_alone(struct postgres_store *, bool *alone, struct err *err);
 
-/* postgres_shards.c */
+/* postgres_links.c: connections of this program's own to the shards of a model's vectors */
+struct postgres_link {
+    char server[64];              /* the shard's name in the library */
+    bool known;                   /* this role may see how to get there */
+    struct postgres_store *store; /* no library; not connected at first */
+};
+struct postgres_links {
+    struct postgres_link items[STORE_SHARDS_MAX];
+    size_t count; /* 0: the vectors are not spread */
+};
+/* Which there are; closed in any case. */
+MUST_USE enum status postgres_links_list(struct postgres_store *, int64_t model_id,
+                                         struct postgres_links *, struct err *err);
+MUST_USE enum status postgres_link_connect(struct postgres_link *, struct err *err);
+void postgres_links_close(struct postgres_links *);
+/* The statements, which give no rows, on all of them at the same time, on each in a transaction
+ * that begins with prepare() (or NULL): all succeed, or nothing is changed. */
+MUST_USE enum status
+postgres_links_run(struct postgres_links *, const char *sql,
+                   enum status (*prepare)(struct postgres_store *, struct err *), struct err *err);
+
+/* postgres_shards_list.c */
 /* A search (columns photo_id and distance, $2 the limit, FROM EMBEDDINGS) as one that asks every
  * shard by itself, appended to `out`; nothing, where the vectors are not spread. */
 MUST_USE enum status postgres_shards_text(struct postgres_store *, int64_t model_id,
@@ -186,6 +251,10 @@ MUST_USE enum status postgres_shards_text(struct postgres_store *, int64_t model
 
 /* postgres_schema.c */
 MUST_USE enum status postgres_make_extension(struct postgres_store *, struct err *err);
+#define POSTGRES_VECTOR(major, minor, patch) ((major)*1000000 + (minor)*1000 + (patch))
+/* pgvector's, in the database; 0: there is none. */
+MUST_USE enum status postgres_vector_version(struct postgres_store *, int *version,
+                                             struct err *err);
 /* The library's tables: there and of this fovea's version, or made so (STORE_WRITE). */
 MUST_USE enum status postgres_schema_open(struct postgres_store *, struct err *err);
 
@@ -222,7 +291,7 @@ void postgres_claims_progress(struct store *, const struct store_progress *);
 void postgres_claims_leave(struct postgres_store *);
 enum status postgres_indexers(struct store *, struct store_indexer **, size_t *, struct err *);
 
-/* postgres_shards.c */
+/* postgres_shards.c, postgres_shards_list.c */
 enum status postgres_shards_make(struct store *, const char *const *urls, size_t, int64_t *moved,
                                  struct err *);
 enum status postgres_shards_end(struct store *, int64_t *moved, struct err *);
@@ -265,6 +334,8 @@ enum status postgres_hnsw_get(struct store *, int64_t model_id, struct store_hns
 enum status postgres_hnsw_make(struct store *, int64_t model_id, int m, int ef_construction,
                                struct err *);
 enum status postgres_hnsw_drop(struct store *, int64_t model_id, struct err *);
+enum status postgres_hnsw_parts(struct store *, int64_t model_id, struct store_hnsw_part **,
+                                size_t *, struct err *);
 
 /* postgres_view.c: the view image_embeddings over this model, 0: none; in a transaction. */
 MUST_USE enum status postgres_view_make(struct postgres_store *, int64_t model_id, struct err *err);

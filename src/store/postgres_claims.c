@@ -2,7 +2,8 @@
  *
  * Several indexers of one library (store_claims.h).
  *
- * Each is a row of `indexers`, which it writes anew every few seconds with how far it is: its beat.
+ * Each is a row of `indexers`, in which it writes every few seconds when it was last there and how
+ * far it is: its beat (postgres_beat.c).
  * What is to be done is a row of `claims`, by model and path; whose it is stands in it, nobody's
  * while that is NULL. Taking files is one statement that locks free rows and skips those that
  * another one is just locking (FOR UPDATE SKIP LOCKED), so that any number of indexers take without
@@ -11,7 +12,8 @@
  *
  * An indexer that is dead is removed by whoever notices: it has been silent for the lease, or for
  * the grace and its session is gone (a process that was killed; who only has to connect again does
- * so within it). Its claims go back with its row (ON DELETE SET NULL). Times are the server's.
+ * so within it). Its claims go back with its row (ON DELETE SET NULL). Times are the server's. One
+ * that was asleep and finds its row gone makes it again and is told that its claims were lost.
  *
  * Joining holds the index lock in shared mode, so whoever wants the library alone is told who is at
  * it. The list of indexers is locked while somebody joins, and while photos that no path names are
@@ -22,89 +24,40 @@
  */
 #include "store/postgres.h"
 
-#include "base/clock.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define BEAT_SECONDS 5.0
-
-#define STRING(x) #x
-#define SECONDS(x) "interval '" STRING(x) " seconds'"
-_Static_assert(STORE_LEASE_SECONDS == 120 && STORE_GRACE_SECONDS == 8, "as in ALIVE");
-/* Right after the server's own start nobody is dead for want of a session. */
-#define ALIVE                                                                                      \
-    "(seen_at > now() - " SECONDS(120) " AND (seen_at > now() - " SECONDS(                         \
-        8) "  OR pg_postmaster_start_time() > now() - " SECONDS(30) " OR EXISTS"                   \
-                                                                    "  (SELECT 1 FROM "            \
-                                                                    "pg_stat_activity a WHERE "    \
-                                                                    "a.pid = backend_pid"          \
-                                                                    "   AND "                      \
-                                                                    "coalesce(a.backend_start = "  \
-                                                                    "indexers.backend_start, "     \
-                                                                    "true))))"
-
 /* --- indexers ----------------------------------------------------------------------------- */
 
-/* Writes this indexer's row, which another may have removed in the belief that it was dead. */
-static enum status write_beat(struct postgres_store *s, struct err *err)
+/* Makes this indexer's row. Who comes back after it was taken for dead has been at it since it
+ * first joined: what others have recorded since then is news to it (postgres_forget.c). */
+static enum status write_row(struct postgres_store *s, struct err *err)
 {
-    struct pg q = pg_start(s, PG_INDEXER_BEAT,
-                           "INSERT INTO indexers (id, host, pid, backend_pid, backend_start, found,"
-                           " todo, done, failed)"
-                           " SELECT $1, $2, $3, pg_backend_pid(), (SELECT backend_start"
-                           "  FROM pg_stat_activity WHERE pid = pg_backend_pid()), $4, $5, $6, $7"
-                           " ON CONFLICT (id) DO UPDATE SET seen_at = now(),"
-                           "  backend_pid = excluded.backend_pid,"
-                           "  backend_start = excluded.backend_start, found = excluded.found,"
-                           "  todo = excluded.todo, done = excluded.done,"
-                           "  failed = excluded.failed");
+    struct pg q =
+        pg_start(s, PG_INDEXER_ADD,
+                 "INSERT INTO indexers (id, host, pid, backend_pid, backend_start,"
+                 "  started_at) SELECT $1, $2, $3, pg_backend_pid(),"
+                 "  (SELECT backend_start FROM pg_stat_activity"
+                 "   WHERE pid = pg_backend_pid()),"
+                 "  coalesce(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', now())"
+                 " ON CONFLICT (id) DO NOTHING"
+                 " RETURNING (extract(epoch FROM started_at) * 1000000)::bigint");
     char host[256] = "";
+    bool row;
     gethostname(host, sizeof host - 1);
     pg_int(&q, s->indexer_id);
     pg_text(&q, host);
     pg_int(&q, getpid());
-    pg_int(&q, s->progress.found);
-    pg_int(&q, s->progress.todo);
-    pg_int(&q, s->progress.done);
-    pg_int(&q, s->progress.failed);
-    return pg_run(&q, err);
-}
-
-/* Removes the dead. */
-static enum status reap(struct postgres_store *s, struct err *err)
-{
-    struct pg q = pg_start(s, PG_INDEXER_REAP,
-                           "DELETE FROM indexers WHERE id IN (SELECT id FROM indexers"
-                           "  WHERE id <> $1 AND NOT " ALIVE " FOR UPDATE SKIP LOCKED)");
-    pg_int(&q, s->indexer_id);
-    return pg_run(&q, err);
-}
-
-static enum status beat(struct postgres_store *s, struct err *err)
-{
-    enum status status = pg_begin_quiet_write(s, err);
-    if (status != OK)
-        return status;
-    status = write_beat(s, err);
-    if (status == OK)
-        status = reap(s, err);
-    return pg_finish(s, status, err);
-}
-
-void postgres_beat(struct postgres_store *s)
-{
-    struct pg_tries tries = {0};
-    struct err ignored; /* the verb that comes next meets the same */
-    enum status status;
-    if (!s->joined || !s->index_lock || clock_seconds() < s->next_beat)
-        return;
-    do
-        status = beat(s, &ignored);
-    while (pg_again(s, &tries, &status, &ignored));
-    s->next_beat = clock_seconds() + BEAT_SECONDS;
+    if (s->joined_at_us)
+        pg_int(&q, s->joined_at_us);
+    else
+        pg_null(&q);
+    enum status status = pg_row(&q, &row, err);
+    if (row)
+        s->joined_at_us = pg_column_int(&q, 0);
+    pg_end(&q);
+    return status;
 }
 
 static enum status count_others(struct postgres_store *s, bool *alone, struct err *err)
@@ -130,7 +83,7 @@ enum status postgres_is_alone(struct postgres_store *s, bool *alone, struct err 
         return OK;
     enum status status = lock_indexers(s, err);
     if (status == OK)
-        status = reap(s, err);
+        status = postgres_reap(s, s->indexer_id, err);
     return status == OK ? count_others(s, alone, err) : status;
 }
 
@@ -139,7 +92,7 @@ enum status postgres_is_alone(struct postgres_store *s, bool *alone, struct err 
 static enum status next_id(struct postgres_store *s, struct err *err)
 {
     struct pg q =
-        pg_start(s, PG_INDEXER_ADD, "SELECT nextval(pg_get_serial_sequence('indexers', 'id'))");
+        pg_start(s, PG_INDEXER_ID, "SELECT nextval(pg_get_serial_sequence('indexers', 'id'))");
     bool row;
     enum status status = pg_row(&q, &row, err);
     s->indexer_id = row ? pg_column_int(&q, 0) : 0;
@@ -160,8 +113,9 @@ static enum status enter(struct postgres_store *s, struct err *err)
         struct pg q = pg_start(s, PG_CLAIM_CLEAR, "DELETE FROM claims");
         status = pg_run(&q, err);
     }
+    s->joined_at_us = 0;
     if (status == OK)
-        status = write_beat(s, err);
+        status = write_row(s, err);
     return pg_finish(s, status, err);
 }
 
@@ -173,7 +127,6 @@ enum status postgres_index_join(struct store *store, struct err *err)
     if (s->index_lock)
         return OK;
     s->joined = true;
-    s->progress = (struct store_progress){0};
     do
         status = postgres_take_index_lock(s, err);
     while (pg_again(s, &tries, &status, err));
@@ -183,16 +136,17 @@ enum status postgres_index_join(struct store *store, struct err *err)
         do
             status = enter(s, err);
         while (pg_again(s, &tries, &status, err));
+    if (status == OK)
+        status = postgres_beat_start(s, err);
     if (status != OK)
         postgres_index_unlock(store);
-    else
-        s->next_beat = clock_seconds() + BEAT_SECONDS;
     return status;
 }
 
 void postgres_claims_leave(struct postgres_store *s)
 {
     struct err ignored; /* the others will notice */
+    postgres_beat_stop(s);
     if (!s->joined || s->indexer_id == 0)
         return;
     if (pg_begin_quiet_write(s, &ignored) == OK) {
@@ -234,7 +188,6 @@ enum status postgres_claims_offer(struct store *store, int64_t model_id, const c
     struct pg_array array;
     struct pg_tries tries = {0};
     enum status status;
-    postgres_beat(s);
     list_paths(&array, paths, count);
     do
         status = offer(s, model_id, &array, err);
@@ -243,21 +196,32 @@ enum status postgres_claims_offer(struct store *store, int64_t model_id, const c
     return status;
 }
 
-/* One that is this indexer's already was taken by an attempt whose answer got lost. */
+/* One that is this indexer's already was taken by an attempt whose answer got lost. Whose row is
+ * gone has no claims: nobody may remove it before this transaction ends. */
 static const char take_sql[] =
-    "WITH free AS (SELECT c.path FROM claims c WHERE c.model_id = $1 AND c.path = ANY($2)"
-    "    AND c.indexer_id IS NULL ORDER BY c.path LIMIT $3 FOR UPDATE SKIP LOCKED),"
-    "  mine AS (UPDATE claims SET indexer_id = $4 FROM free WHERE claims.model_id = $1"
-    "    AND claims.path = free.path RETURNING claims.path)"
-    " SELECT u.number, CASE"
-    "    WHEN mine.path IS NOT NULL OR c.indexer_id = $4 THEN 1"
-    "    WHEN c.path IS NULL THEN 3"
-    "    WHEN c.indexer_id IS NULL THEN 0"
-    "    ELSE 2 END::bigint"
-    " FROM unnest($2) WITH ORDINALITY AS u (path, number)"
-    "  LEFT JOIN mine ON mine.path = u.path"
-    "  LEFT JOIN claims c ON c.model_id = $1 AND c.path = u.path";
-_Static_assert(CLAIM_FREE == 0 && CLAIM_MINE == 1 && CLAIM_TAKEN == 2 && CLAIM_DONE == 3,
+    "WITH me AS (SELECT id FROM indexers WHERE id = $4 FOR KEY SHARE),"
+    "  free AS (SELECT c.path FROM unnest($2) AS u (path) JOIN claims c ON c.model_id = $1"
+    "    AND " POSTGRES_SAME_PATH(
+        "c.path",
+        "u.path") "    WHERE c.indexer_id IS NULL AND EXISTS (SELECT 1 FROM me)"
+                  "    ORDER BY c.path LIMIT $3 FOR UPDATE OF c SKIP LOCKED),"
+                  "  mine AS (UPDATE claims SET indexer_id = $4 FROM free WHERE claims.model_id = "
+                  "$1"
+                  "    AND " POSTGRES_SAME_PATH(
+                      "claims.path",
+                      "free.path") " RETURNING claims.path)"
+                                   " SELECT u.number, CASE"
+                                   "    WHEN NOT EXISTS (SELECT 1 FROM me) THEN 4"
+                                   "    WHEN mine.path IS NOT NULL OR c.indexer_id = $4 THEN 1"
+                                   "    WHEN c.path IS NULL THEN 3"
+                                   "    WHEN c.indexer_id IS NULL THEN 0"
+                                   "    ELSE 2 END::bigint"
+                                   " FROM unnest($2) WITH ORDINALITY AS u (path, number)"
+                                   "  LEFT JOIN mine ON mine.path = u.path"
+                                   "  LEFT JOIN claims c ON c.model_id = $1"
+                                   "   AND " POSTGRES_SAME_PATH("c.path", "u.path");
+_Static_assert(CLAIM_FREE == 0 && CLAIM_MINE == 1 && CLAIM_TAKEN == 2 && CLAIM_DONE == 3 &&
+                   CLAIM_LOST == 4,
                "as in take_sql");
 
 static enum status take(struct postgres_store *s, int64_t model_id, struct pg_array *paths,
@@ -267,7 +231,7 @@ static enum status take(struct postgres_store *s, int64_t model_id, struct pg_ar
     if (status != OK)
         return status;
     struct pg q = pg_start(s, PG_CLAIM_TAKE, take_sql);
-    bool row;
+    bool row, lost = false;
     pg_int(&q, model_id);
     pg_array(&q, paths);
     pg_int(&q, (int64_t)most);
@@ -275,11 +239,15 @@ static enum status take(struct postgres_store *s, int64_t model_id, struct pg_ar
     status = pg_row(&q, &row, err);
     while (status == OK && row) {
         int64_t number = pg_column_int(&q, 0);
+        enum claim claim = (enum claim)pg_column_int(&q, 1);
         if (number >= 1 && number <= paths->count)
-            claims[number - 1] = (enum claim)pg_column_int(&q, 1);
+            claims[number - 1] = claim;
+        lost |= claim == CLAIM_LOST;
         status = pg_row(&q, &row, err);
     }
     pg_end(&q);
+    if (status == OK && lost)
+        status = write_row(s, err);
     return pg_finish(s, status, err);
 }
 
@@ -290,7 +258,6 @@ enum status postgres_claims_take(struct store *store, int64_t model_id, const ch
     struct pg_array array;
     struct pg_tries tries = {0};
     enum status status;
-    postgres_beat(s);
     list_paths(&array, paths, count);
     do
         status = take(s, model_id, &array, most, claims, err);
@@ -302,8 +269,8 @@ enum status postgres_claims_take(struct store *store, int64_t model_id, const ch
 void postgres_claims_progress(struct store *store, const struct store_progress *progress)
 {
     struct postgres_store *s = postgres_store(store);
-    s->progress = *progress;
-    postgres_beat(s);
+    if (s->beat)
+        postgres_beat_tell(s->beat, progress);
 }
 
 /* --- who is at it ------------------------------------------------------------------------- */
@@ -314,10 +281,12 @@ static enum status read_indexers(struct postgres_store *s, struct str *hosts,
     struct pg q = pg_start(
         s, PG_INDEXER_LIST,
         "SELECT host, pid, extract(epoch FROM now() - started_at)::float8,"
-        "  extract(epoch FROM now() - seen_at)::float8,"
+        "  extract(epoch FROM greatest(now() - seen_at, interval '0'))::float8,"
         "  (SELECT count(*) FROM claims WHERE indexer_id = indexers.id), found, todo, done, failed"
-        " FROM indexers WHERE " ALIVE " ORDER BY started_at, id");
+        " FROM indexers WHERE " POSTGRES_ALIVE " ORDER BY started_at, id");
     bool row;
+    pg_real(&q, postgres_lease());
+    pg_real(&q, postgres_grace());
     enum status status = pg_row(&q, &row, err);
     while (status == OK && row) {
         struct store_indexer *grown = realloc(*list, (*count + 1) * sizeof **list);

@@ -150,6 +150,18 @@ enum status postgres_read_url(struct postgres_store *s, const char *url, struct 
     return status;
 }
 
+enum status postgres_take_conninfo(struct postgres_store *s, const char *conninfo,
+                                   const char *schema, struct err *err)
+{
+    s->schema = strdup(schema);
+    enum status status = s->schema ? parse_options(s, conninfo, err)
+                                   : err_no_memory(err, "a schema", strlen(schema));
+    if (status == OK)
+        status = make_label(s, option(s->options, "user"), option(s->options, "host"),
+                            option(s->options, "port"), option(s->options, "dbname"), err);
+    return status;
+}
+
 /* --- connecting --------------------------------------------------------------------------- */
 
 struct keywords {
@@ -173,7 +185,7 @@ static void add_default(struct keywords *k, const struct postgres_store *s,
         add(k, name, value);
 }
 
-static PGconn *connect_with(struct postgres_store *s)
+PGconn *postgres_new_connection(const struct postgres_store *s)
 {
     struct keywords k = {0};
     char host[64] = "", name[128];
@@ -219,6 +231,7 @@ void postgres_disconnect(struct postgres_store *s)
     PQfinish(s->conn);
     s->conn = NULL;
     s->in_transaction = false;
+    s->vector_version = 0;
     memset(s->prepared, 0, sizeof s->prepared);
 }
 
@@ -240,18 +253,25 @@ static enum status check_server(struct postgres_store *s, struct err *err)
     return OK;
 }
 
-/* Who this session is, for the next one, should this one be lost (pg_transaction.c). */
+/* Who this session is, for the next one, should this one be lost (pg_transaction.c). That of a
+ * pooler is not ended by anybody but the pooler, who may have given it to somebody else. */
 static enum status remember_session(struct postgres_store *s, struct err *err)
 {
-    PGresult *result = PQexec(s->conn, "SELECT backend_start::text FROM pg_stat_activity"
+    PGresult *result = PQexec(s->conn, "SELECT pid, backend_start FROM pg_stat_activity"
                                        " WHERE pid = pg_backend_pid()");
     enum status status = OK;
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         status = pg_fail(s, result, err);
-    s->backend_pid = PQbackendPID(s->conn);
+    s->backend_pid = 0;
     s->backend_start[0] = '\0';
-    if (status == OK && PQntuples(result) == 1)
-        snprintf(s->backend_start, sizeof s->backend_start, "%s", PQgetvalue(result, 0, 0));
+    if (status == OK && PQntuples(result) == 1) {
+        s->backend_pid = atoi(PQgetvalue(result, 0, 0));
+        s->pooled = s->backend_pid != PQbackendPID(s->conn);
+        if (s->pooled)
+            status = postgres_check_pooler(s, s->backend_pid, err);
+        else
+            snprintf(s->backend_start, sizeof s->backend_start, "%s", PQgetvalue(result, 0, 1));
+    }
     PQclear(result);
     return status;
 }
@@ -294,7 +314,7 @@ static enum status configure(struct postgres_store *s, struct err *err)
 enum status postgres_connect(struct postgres_store *s, struct err *err)
 {
     postgres_disconnect(s);
-    s->conn = connect_with(s);
+    s->conn = postgres_new_connection(s);
     if (!s->conn)
         return err_no_memory(err, "the library's connection", 0);
     if (PQstatus(s->conn) != CONNECTION_OK)

@@ -64,10 +64,10 @@ static enum status read_files(struct postgres_store *s, struct facts_build *fact
 static enum status read_sidecars(struct postgres_store *s, struct facts_build *facts,
                                  struct photo_meta *meta, struct err *err)
 {
-    struct pg q =
-        pg_start(s, PG_SIDECAR_ALL,
-                 "SELECT photo_id, has_meta, " META_COLUMNS " FROM sidecars JOIN files USING (path)"
-                 " WHERE photo_id IS NOT NULL ORDER BY path");
+    struct pg q = pg_start(s, PG_SIDECAR_ALL,
+                           "SELECT photo_id, has_meta, " META_COLUMNS
+                           " FROM sidecars JOIN files ON files.id = file_id"
+                           " WHERE photo_id IS NOT NULL ORDER BY path");
     pg_stream(&q);
     bool row;
     enum status status = pg_row(&q, &row, err);

@@ -4,7 +4,8 @@
  *
  * Whether a path names a photo is asked anew once its row is locked, by a statement of its own:
  * while it waited for the lock, an index run may have put a path. Whoever puts one locks the row,
- * too (postgres_put.c).
+ * too (postgres_put.c). Of several indexers nobody knows what the others count on, so none of them
+ * removes a photo but the last one, in its sweep.
  */
 #include "store/postgres.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define PATHS_AT_ONCE 5000
+#define PHOTOS_AT_ONCE 2000
 
 struct ids {
     int64_t *ids;
@@ -87,10 +89,13 @@ static enum status forget_files(struct postgres_store *s, char *const *paths, si
         pg_array_blob(&array, paths[i], strlen(paths[i]));
     /* What another indexer has recorded since this one joined is nothing that this one can know
      * to be gone. */
-    struct pg q = pg_start(s, PG_FILE_FORGET,
-                           "DELETE FROM files WHERE path = ANY($1) AND NOT coalesce(recorded_at >"
-                           "  (SELECT started_at FROM indexers WHERE id = $2), false)"
-                           " RETURNING photo_id");
+    struct pg q = pg_start(
+        s, PG_FILE_FORGET,
+        "DELETE FROM files USING unnest($1) AS u (path)"
+        " WHERE " POSTGRES_SAME_PATH(
+            "files.path", "u.path") " AND NOT coalesce(recorded_at >"
+                                    "  (SELECT started_at FROM indexers WHERE id = $2), false)"
+                                    " RETURNING photo_id");
     pg_array(&q, &array);
     pg_int(&q, s->joined ? s->indexer_id : 0);
     enum status status = take_ids(&q, photos, err);
@@ -114,11 +119,8 @@ static enum status forget_some(struct postgres_store *s, char *const *paths, siz
                                struct err *err)
 {
     struct ids photos = {0}, locked = {0};
-    bool alone;
-    enum status status = postgres_is_alone(s, &alone, err);
-    if (status == OK)
-        status = forget_files(s, paths, count, &photos, err);
-    if (status == OK && alone && photos.count > 0)
+    enum status status = forget_files(s, paths, count, &photos, err);
+    if (status == OK && !s->joined && photos.count > 0) /* else they are for the sweep */
         status = lock_photos(s, &photos, &locked, err);
     if (status == OK && locked.count > 0)
         status = drop_unseen(s, &locked, err);
@@ -151,9 +153,11 @@ enum status postgres_forget_paths(struct store *store, char *const *paths, size_
     return status;
 }
 
-static enum status sweep(struct postgres_store *s, struct err *err)
+/* A part of them at a time: nobody can join meanwhile, nor beat. */
+static enum status sweep_some(struct postgres_store *s, bool *more, struct err *err)
 {
     struct ids unseen = {0};
+    *more = false;
     enum status status = pg_begin_write(s, err);
     if (status != OK)
         return status;
@@ -164,10 +168,12 @@ static enum status sweep(struct postgres_store *s, struct err *err)
     struct pg q = pg_start(s, PG_PHOTO_UNSEEN,
                            "SELECT id FROM photos WHERE NOT EXISTS"
                            " (SELECT 1 FROM files WHERE files.photo_id = photos.id)"
-                           " ORDER BY id FOR UPDATE");
+                           " ORDER BY id LIMIT $1 FOR UPDATE");
+    pg_int(&q, PHOTOS_AT_ONCE);
     status = take_ids(&q, &unseen, err);
     if (status == OK && unseen.count > 0)
         status = drop_unseen(s, &unseen, err);
+    *more = unseen.count == PHOTOS_AT_ONCE;
     free(unseen.ids);
     return pg_finish(s, status, err);
 }
@@ -175,10 +181,12 @@ static enum status sweep(struct postgres_store *s, struct err *err)
 enum status postgres_sweep(struct store *store, struct err *err)
 {
     struct postgres_store *s = postgres_store(store);
-    struct pg_tries tries = {0};
-    enum status status;
-    do
-        status = sweep(s, err);
-    while (pg_again(s, &tries, &status, err));
+    enum status status = OK;
+    for (bool more = true; status == OK && more;) {
+        struct pg_tries tries = {0};
+        do
+            status = sweep_some(s, &more, err);
+        while (pg_again(s, &tries, &status, err));
+    }
     return status;
 }

@@ -27,7 +27,7 @@ enum status postgres_model_there(struct postgres_store *s, int64_t *model_id, st
     ", files.size_bytes, files.mtime_ns, failure IS NOT NULL, photos.has_meta,"                    \
     "  sidecars.size_bytes, sidecars.mtime_ns"                                                     \
     " FROM files LEFT JOIN photos ON photos.id = files.photo_id"                                   \
-    "  LEFT JOIN sidecars ON sidecars.path = files.path"
+    "  LEFT JOIN sidecars ON sidecars.file_id = files.id"
 
 enum { COL_VECTOR, COL_SIZE, COL_MTIME, COL_FAILED, COL_META, COL_SIDECAR_SIZE, COL_SIDECAR_MTIME };
 
@@ -40,8 +40,9 @@ static enum status ask_state(struct postgres_store *s, int64_t model_id,
     struct pg q = pg_start_model(
         s, PG_FILE_STATE, model_id,
         model_id ? "SELECT e.photo_id IS NOT NULL" STATE_COLUMNS
-                   " LEFT JOIN EMBEDDINGS AS e ON e.photo_id = files.photo_id WHERE files.path = $1"
-                 : "SELECT false" STATE_COLUMNS " WHERE files.path = $1");
+                   " LEFT JOIN EMBEDDINGS AS e ON e.photo_id = files.photo_id"
+                   " WHERE " POSTGRES_SAME_PATH("files.path", "$1")
+                 : "SELECT false" STATE_COLUMNS " WHERE " POSTGRES_SAME_PATH("files.path", "$1"));
     pg_path(&q, file->path);
     bool row;
     status = pg_row(&q, &row, err);
@@ -98,7 +99,6 @@ enum status postgres_has_embedding(struct store *store, int64_t model_id,
     struct postgres_store *s = postgres_store(store);
     struct pg_tries tries = {0};
     enum status status;
-    postgres_beat(s);
     do
         status = ask_embedding(s, model_id, hash, has, err);
     while (pg_again(s, &tries, &status, err));

@@ -39,13 +39,16 @@ static void close_range(struct range *range)
     "SELECT files.path, files.size_bytes, files.mtime_ns, failure IS NOT NULL," has_vector ","     \
     "  photos.has_meta, sidecars.size_bytes, sidecars.mtime_ns"                                    \
     " FROM files LEFT JOIN photos ON photos.id = files.photo_id"                                   \
-    "  LEFT JOIN sidecars ON sidecars.path = files.path"
+    "  LEFT JOIN sidecars ON sidecars.file_id = files.id"
 #define OF_MODEL                                                                                   \
     KNOWN_COLUMNS("e.photo_id IS NOT NULL")                                                        \
     " LEFT JOIN EMBEDDINGS AS e ON e.photo_id = files.photo_id"
 #define OF_NONE KNOWN_COLUMNS("false")
-#define ONE " WHERE files.path = $1"
-#define BELOW " WHERE files.path >= $1 AND files.path < $2 AND files.path > $3 ORDER BY files.path"
+#define ONE " WHERE " POSTGRES_SAME_PATH("files.path", "$1")
+#define BELOW                                                                                      \
+    " WHERE path_head(files.path) BETWEEN path_head(greatest($1, $3)) AND path_head($2)"           \
+    "  AND files.path >= $1 AND files.path < $2 AND files.path > $3"                               \
+    " ORDER BY files.path"
 
 enum {
     COL_PATH,

@@ -8,7 +8,11 @@
  * By the index: ORDER BY distance LIMIT, as pgvector wants it. ef_search is at most 1,000 there,
  * and without iterative scans (before 0.8) no more rows than that come back, or fewer with a
  * filter: the caller sees that there are too few, and asks again without the index. Iterative scans
- * go on until there are enough; relaxed order, since the caller sorts by exact scores anyway.
+ * go on until there are enough; relaxed order, since the caller sorts by exact scores anyway. They
+ * are also how more of the nearest are found than ef_search alone finds: a scan that goes on to
+ * name EFFORT rows has looked at more of the graph, and the best of them are taken. Shards are
+ * asked for no more than is wanted: each looks through a smaller graph, and rows from there come
+ * with their vectors.
  *
  * The bound on the error: a sum of n products in float32, in any order, is within
  * gamma = n u / (1 - n u), u = 2^-24, of the exact one relative to the sum of the products' sizes
@@ -26,7 +30,8 @@
 #define LENGTH_MAX 1.02 /* of a stored vector: what an import lets in */
 #define EF_MAX 1000     /* hnsw.ef_search's own limit */
 #define EFFORT 4000     /* rows that the index names at the least */
-#define SCAN_FACTOR 50  /* rows that an iterative scan may look at for each that is wanted */
+#define SCAN_FACTOR 50  /* rows that an iterative scan may look at for each that is wanted … */
+#define SCAN_MIN 100000 /* … and in all, at the least */
 
 /* --- the query's vector ------------------------------------------------------------------- */
 
@@ -111,33 +116,26 @@ static const char *const counts[2][2] = {
 
 /* --- nearest ------------------------------------------------------------------------------ */
 
-/* Iterative scans are pgvector 0.8's. */
+/* The index, not the planner's idea of what is cheaper for a small table: who made one wants it
+ * used, and answers that change their kind as the library grows surprise. Iterative scans are
+ * pgvector 0.8's. */
 static enum status set_up_index(struct postgres_store *s, size_t limit, struct err *err)
 {
-    char version[64], sql[512];
-    int major = 0, minor = 0;
-    size_t most = limit * SCAN_FACTOR < 100000 ? 100000 : limit * SCAN_FACTOR;
-    enum status status = pg_ask(s, "SELECT extversion FROM pg_extension WHERE extname = 'vector'",
-                                version, sizeof version, err);
+    char sql[512], iterative[256] = "";
+    int version;
+    size_t most = limit * SCAN_FACTOR < SCAN_MIN ? SCAN_MIN : limit * SCAN_FACTOR;
+    enum status status = postgres_vector_version(s, &version, err);
     if (status != OK)
         return status;
-    bool iterative = sscanf(version, "%d.%d", &major, &minor) == 2 && (major > 0 || minor >= 8);
-    if (most > INT32_MAX)
-        most = INT32_MAX;
-    snprintf(sql, sizeof sql, "SET LOCAL enable_seqscan = off; SET LOCAL hnsw.ef_search = %d",
-             EF_MAX);
-    status = pg_exec(s, sql, err);
-    if (status != OK || !iterative)
-        return status;
-    snprintf(sql, sizeof sql,
-             "SET LOCAL hnsw.iterative_scan = relaxed_order;"
-             "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL hnsw.scan_mem_multiplier = 4",
-             most);
+    if (version >= POSTGRES_VECTOR(0, 8, 0))
+        snprintf(iterative, sizeof iterative,
+                 "SET LOCAL hnsw.iterative_scan = relaxed_order;"
+                 "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL hnsw.scan_mem_multiplier = 4",
+                 most < INT32_MAX ? most : INT32_MAX);
+    snprintf(sql, sizeof sql, "SET LOCAL enable_seqscan = off; SET LOCAL hnsw.ef_search = %d; %s",
+             EF_MAX, iterative);
     return pg_exec(s, sql, err);
 }
-
-static const char *const settings_back =
-    "SET LOCAL enable_seqscan = on; SET LOCAL plan_cache_mode = auto";
 
 static enum status read_near(struct pg *q, size_t limit, struct store_near *near, size_t *found,
                              struct err *err)
@@ -188,7 +186,8 @@ static int compare_near(const void *a, const void *b)
 }
 
 /* The index is asked for many more than are wanted: the further its scan goes, the less it has
- * missed, and rows of two numbers cost little. */
+ * missed, and rows of two numbers cost little. The transaction may be the caller's: one planner
+ * setting is put back. */
 static enum status ask_index(struct postgres_store *s, int64_t model_id,
                              const struct store_query *query, const struct query_bytes *bytes,
                              size_t limit, struct store_near *near, size_t *found, struct err *err)
@@ -201,6 +200,8 @@ static enum status ask_index(struct postgres_store *s, int64_t model_id,
     enum status status = set_up_index(s, most, err);
     if (status == OK)
         status = ask(s, model_id, query, bytes, most, true, list, &count, err);
+    if (status == OK)
+        status = pg_exec(s, "SET LOCAL enable_seqscan = on", err);
     if (status == OK) {
         qsort(list, count, sizeof *list, compare_near); /* the scan's order is a relaxed one */
         *found = count < limit ? count : limit;
@@ -224,14 +225,10 @@ static enum status nearest(struct postgres_store *s, int64_t model_id,
     status = write_query(s, model_id, query, &bytes, err);
     if (status == OK && indexed && !query->bounded)
         status = postgres_hnsw_look(s, model_id, &index, err);
-    /* A plan that knows the limit: for the tenth query as for the first. */
-    if (status == OK)
-        status = pg_exec(s, "SET LOCAL plan_cache_mode = force_custom_plan", err);
-    if (status == OK)
-        status = index.there ? ask_index(s, model_id, query, &bytes, limit, near, found, err)
-                             : ask(s, model_id, query, &bytes, limit, false, near, found, err);
-    if (status == OK) /* the transaction may be the caller's */
-        status = pg_exec(s, settings_back, err);
+    if (status == OK && index.there && index.shards == 0)
+        status = ask_index(s, model_id, query, &bytes, limit, near, found, err);
+    else if (status == OK)
+        status = ask(s, model_id, query, &bytes, limit, index.there, near, found, err);
     *how = (struct store_nearness){bytes.error, index.there};
     free(bytes.bytes);
     return pg_finish(s, status, err);

@@ -15,8 +15,10 @@
 
 /* --- opening ------------------------------------------------------------------------------ */
 
-static void free_store(struct postgres_store *s)
+void postgres_free(struct postgres_store *s)
 {
+    if (!s)
+        return;
     postgres_disconnect(s);
     PQconninfoFree(s->options);
     free(s->schema);
@@ -40,14 +42,14 @@ enum status postgres_open(struct store **out, const char *url, enum store_mode m
     if (status == OK)
         *out = &s->base;
     else
-        free_store(s);
+        postgres_free(s);
     return status;
 }
 
 void postgres_close(struct store *store)
 {
     postgres_index_unlock(store); /* the server may notice later that the session has ended */
-    free_store(postgres_store(store));
+    postgres_free(postgres_store(store));
 }
 
 void postgres_keep_half(struct store *store)
@@ -121,7 +123,6 @@ enum status postgres_take_index_lock(struct postgres_store *s, struct err *err)
 {
     char holder[256];
     enum status status = try_index_lock(s, holder, sizeof holder, err);
-    s->next_beat = 0; /* the others are to know of this session */
     if (status != OK || !holder[0])
         return status;
     return err_set(err, ERR_BUSY, "%s is indexing the library %s: wait until it has finished",
@@ -231,7 +232,7 @@ enum status postgres_name(const char *url, struct str *out, struct err *err)
     enum status status = postgres_read_url(s, url, err);
     if (status == OK)
         str_put(out, s->label);
-    free_store(s);
+    postgres_free(s);
     return status;
 }
 
@@ -265,6 +266,7 @@ const struct store_ops postgres_store_ops = {
     .hnsw_get = postgres_hnsw_get,
     .hnsw_make = postgres_hnsw_make,
     .hnsw_drop = postgres_hnsw_drop,
+    .hnsw_parts = postgres_hnsw_parts,
     .vectors_load = postgres_vectors_load,
     .artifacts = postgres_artifacts,
     .artifact_put = postgres_artifact_put,

@@ -28,38 +28,48 @@ static enum status ask(struct origin *o, char *out, size_t size, struct err *err
                            : err_no_memory(err, "a statement", o->sql.size);
 }
 
-/* The column that tells where the photograph is, as an expression. */
-static enum status find_columns(struct origin *o, const char **path, struct err *err)
+/* What is asked of each row, as a select list: the path, the vector, category and confidence. */
+struct columns {
+    const char *path, *category, *confidence;
+};
+
+static enum status find_columns(struct origin *o, struct columns *columns, struct err *err)
 {
     char answer[64];
     char *literal = PQescapeLiteral(o->store->conn, str_text(&o->table), o->table.size);
     str_clear(&o->sql);
-    str_format(
-        &o->sql,
-        "SELECT concat_ws(' ', count(*), bool_or(attname = 'path')::int,"
-        "  bool_or(attname = 'filename')::int,"
-        "  bool_or(attname = 'embedding' AND atttypid::regtype::text ~ '(^|\\.)vector$')::int)"
-        " FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
-        "  AND NOT attisdropped",
-        literal ? literal : "NULL");
+    str_format(&o->sql,
+               "SELECT concat_ws(' ', count(*), bool_or(attname = 'path')::int,"
+               "  bool_or(attname = 'filename')::int,"
+               "  bool_or(attname = 'embedding'"
+               "    AND atttypid::regtype::text ~ '(^|\\.)(vector|halfvec)$')::int,"
+               "  bool_or(attname = 'category')::int,"
+               "  bool_or(attname = 'confidence' AND atttypid IN ('real'::regtype,"
+               "    'double precision'::regtype, 'numeric'::regtype))::int)"
+               " FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
+               "  AND NOT attisdropped",
+               literal ? literal : "NULL");
     PQfreemem(literal);
     enum status status = ask(o, answer, sizeof answer, err);
-    int columns = 0, has_path = 0, has_name = 0, has_vector = 0;
+    int count = 0, path = 0, name = 0, vector = 0, category = 0, confidence = 0;
     if (status != OK)
         return status;
-    if (sscanf(answer, "%d %d %d %d", &columns, &has_path, &has_name, &has_vector) != 4 ||
-        columns == 0)
+    if (sscanf(answer, "%d %d %d %d %d %d", &count, &path, &name, &vector, &category,
+               &confidence) != 6 ||
+        count == 0)
         return err_set(err, ERR_NOT_FOUND,
                        "%s has no table " TABLE ": name its schema with schema=NAME in the URL",
                        o->store->label);
-    if (!has_vector || !(has_path || has_name))
+    if (!vector || !(path || name))
         return err_set(err, ERR_FORMAT,
                        "the table " TABLE " in %s is another kind of table: it needs a column path "
-                       "or filename, and a column embedding of type vector",
+                       "or filename, and a column embedding of type vector or halfvec",
                        o->store->label);
-    *path = has_path && has_name ? "coalesce(path, filename)::text"
-            : has_path           ? "path::text"
+    columns->path = path && name ? "coalesce(path, filename)::text"
+                    : path       ? "path::text"
                                  : "filename::text";
+    columns->category = category ? "category::text" : "NULL::text";
+    columns->confidence = confidence ? "confidence::float8" : "NULL::float8";
     return OK;
 }
 
@@ -86,11 +96,11 @@ static void read_vector(struct origin *o, const uint8_t *bytes, size_t size, int
     }
 }
 
-static enum status visit_rows(struct origin *o, const char *path, struct err *err)
+static enum status visit_rows(struct origin *o, const struct columns *columns, struct err *err)
 {
     str_clear(&o->sql);
-    str_format(&o->sql, "SELECT %s, embedding FROM %s WHERE %s IS NOT NULL", path,
-               str_text(&o->table), path);
+    str_format(&o->sql, "SELECT %s, embedding::vector, %s, %s FROM %s", columns->path,
+               columns->category, columns->confidence, str_text(&o->table));
     if (!str_ok(&o->sql))
         return err_no_memory(err, "a statement", o->sql.size);
     struct pg q = pg_start(o->store, PG_ORIGIN, str_text(&o->sql));
@@ -98,7 +108,12 @@ static enum status visit_rows(struct origin *o, const char *path, struct err *er
     bool row;
     enum status status = pg_row(&q, &row, err);
     while (status == OK && row) {
-        struct store_origin_row r = {.path = pg_column_text(&q, 0), .vector = o->vector};
+        struct store_origin_row r = {
+            .path = pg_column_null(&q, 0) ? NULL : pg_column_text(&q, 0),
+            .vector = o->vector,
+            .category = pg_column_null(&q, 2) ? NULL : pg_column_text(&q, 2),
+            .confidence = pg_column_real(&q, 3),
+        };
         size_t size;
         const void *bytes = pg_column_blob(&q, 1, &size);
         read_vector(o, bytes, size, &r.dim);
@@ -112,7 +127,7 @@ static enum status visit_rows(struct origin *o, const char *path, struct err *er
 
 static enum status visit_table(struct origin *o, int64_t *total, struct err *err)
 {
-    const char *path = "";
+    struct columns columns = {0};
     o->vector = malloc(DIM_MOST * sizeof *o->vector);
     postgres_quoted(o->store, &o->table, TABLE);
     enum status status = o->vector && str_ok(&o->table)
@@ -122,11 +137,11 @@ static enum status visit_table(struct origin *o, int64_t *total, struct err *err
         return status;
     status = pg_exec(o->store, "SET LOCAL statement_timeout = 0", err);
     if (status == OK)
-        status = find_columns(o, &path, err);
+        status = find_columns(o, &columns, err);
     if (status == OK)
         status = count_rows(o, total, err);
     if (status == OK)
-        status = visit_rows(o, path, err);
+        status = visit_rows(o, &columns, err);
     return pg_finish(o->store, status, err);
 }
 
@@ -155,11 +170,7 @@ enum status store_origin_visit(const char *url, int64_t *total, store_origin_vis
     enum status status = connect(s, url, err);
     if (status == OK)
         status = visit_table(&o, total, err);
-    postgres_disconnect(s);
-    PQconninfoFree(s->options);
-    free(s->schema);
-    free(s->label);
-    free(s);
+    postgres_free(s);
     free(o.vector);
     str_free(&o.table);
     str_free(&o.sql);

@@ -222,7 +222,7 @@ static enum status load_all(struct load *load, struct err *err)
                           "SELECT place, files.path, files.size_bytes, files.mtime_ns, sidecar,"
                           "  sidecars.size_bytes, sidecars.mtime_ns, has_meta, " META_COLUMNS ASKED
                           "JOIN files ON files.photo_id = photo"
-                          " LEFT JOIN sidecars ON sidecars.path = files.path"
+                          " LEFT JOIN sidecars ON sidecars.file_id = files.id"
                           " ORDER BY place, files.path",
                           take_path, err);
     for (size_t i = 0; status == OK && i < load->count; i++)
@@ -290,7 +290,9 @@ enum status postgres_photo_load(struct store *store, int64_t photo_id, struct st
 static enum status find_path(struct postgres_store *s, const char *path, int64_t *photo_id,
                              struct err *err)
 {
-    struct pg q = pg_start(s, PG_PHOTO_AT, "SELECT photo_id FROM files WHERE path = $1");
+    struct pg q = pg_start(s, PG_PHOTO_AT,
+                           "SELECT photo_id FROM files"
+                           " WHERE " POSTGRES_SAME_PATH("path", "$1"));
     pg_path(&q, path);
     bool found;
     enum status status = pg_row(&q, &found, err);

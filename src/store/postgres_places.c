@@ -72,9 +72,11 @@ static enum status change(struct postgres_store *s, const struct store_place *go
     enum status status = pg_begin_quiet_write(s, err);
     if (status != OK)
         return status;
-    status = change_some(s, PG_PLACE_DROP,
-                         "DELETE FROM places WHERE (path, kind) IN (SELECT * FROM unnest($1, $2))",
-                         gone, gone_count, err);
+    status = change_some(
+        s, PG_PLACE_DROP,
+        "DELETE FROM places USING unnest($1, $2) AS u (path, kind)"
+        " WHERE " POSTGRES_SAME_PATH("places.path", "u.path") " AND places.kind = u.kind",
+        gone, gone_count, err);
     if (status == OK)
         status = change_some(s, PG_PLACE_ADD,
                              "INSERT INTO places (path, kind) SELECT * FROM unnest($1, $2)"

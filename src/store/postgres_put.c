@@ -99,7 +99,8 @@ static enum status end_claims(struct part *p, struct err *err)
     for (size_t i = 0; i < p->count; i++)
         pg_array_blob(&paths, p->results[i].file.path, strlen(p->results[i].file.path));
     struct pg q = pg_start(p->store, PG_CLAIM_END,
-                           "DELETE FROM claims WHERE model_id = $1 AND path = ANY($2)");
+                           "DELETE FROM claims USING unnest($2) AS u (path) WHERE model_id = $1"
+                           " AND " POSTGRES_SAME_PATH("claims.path", "u.path"));
     pg_int(&q, p->model_id);
     pg_array(&q, &paths);
     enum status status = pg_run(&q, err);

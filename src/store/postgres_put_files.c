@@ -27,12 +27,13 @@ enum status part_find_kept(struct part *p, struct err *err)
         }
     enum status status = OK;
     if (paths.count > 0) {
-        struct pg q = pg_start(p->store, PG_FILE_KEEPS,
-                               "SELECT u.number FROM unnest($1, $2, $3, $4)"
-                               "  AS u (path, transient, hash, number)"
-                               " JOIN files ON files.path = u.path"
-                               " JOIN photos ON photos.id = files.photo_id"
-                               " WHERE u.transient OR photos.hash = u.hash");
+        struct pg q =
+            pg_start(p->store, PG_FILE_KEEPS,
+                     "SELECT u.number FROM unnest($1, $2, $3, $4)"
+                     "  AS u (path, transient, hash, number)"
+                     " JOIN files ON " POSTGRES_SAME_PATH(
+                         "files.path", "u.path") " JOIN photos ON photos.id = files.photo_id"
+                                                 " WHERE u.transient OR photos.hash = u.hash");
         pg_array(&q, &paths);
         pg_array(&q, &transient);
         pg_array(&q, &hashes);
@@ -86,7 +87,8 @@ enum status part_put_files(struct part *p, struct err *err)
             pg_start(p->store, PG_FILE_PUT,
                      "INSERT INTO files (path, size_bytes, mtime_ns, photo_id, failure)"
                      " SELECT * FROM unnest($1, $2, $3, $4, $5) AS u (path) ORDER BY u.path"
-                     " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
+                     " ON CONFLICT (path_head(path), path_rest(path)) DO UPDATE SET size_bytes = "
+                     "excluded.size_bytes,"
                      "  mtime_ns = excluded.mtime_ns, photo_id = excluded.photo_id,"
                      "  failure = excluded.failure, recorded_at = now()");
         for (int i = 0; i < FILE_COLUMNS; i++)
@@ -106,7 +108,10 @@ enum status part_drop_sidecars(struct part *p, struct err *err)
     for (size_t i = 0; i < p->count; i++)
         if (!p->kept[i])
             pg_array_blob(&paths, p->results[i].file.path, strlen(p->results[i].file.path));
-    struct pg q = pg_start(p->store, PG_SIDECAR_DROP, "DELETE FROM sidecars WHERE path = ANY($1)");
+    struct pg q =
+        pg_start(p->store, PG_SIDECAR_DROP,
+                 "DELETE FROM sidecars USING files, unnest($1) AS u (path)"
+                 " WHERE file_id = files.id AND " POSTGRES_SAME_PATH("files.path", "u.path"));
     pg_array(&q, &paths);
     enum status status = pg_run(&q, err);
     pg_array_free(&paths);
@@ -140,11 +145,14 @@ enum status part_put_sidecars(struct part *p, struct err *err)
             add_sidecar(&p->results[i], a);
     enum status status = OK;
     if (a[0].count > 0) {
-        struct pg q =
-            pg_start(p->store, PG_SIDECAR_PUT,
-                     "INSERT INTO sidecars (path, sidecar, size_bytes, mtime_ns, has_meta,"
-                     " " META_COLUMNS ") SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-                     "  $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)");
+        struct pg q = pg_start(
+            p->store, PG_SIDECAR_PUT,
+            "INSERT INTO sidecars (file_id, sidecar, size_bytes, mtime_ns, has_meta,"
+            " " META_COLUMNS ") SELECT files.id, sidecar, u.size_bytes, u.mtime_ns, has_meta,"
+            " " META_COLUMNS " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
+            "  $12, $13, $14, $15, $16, $17, $18, $19) AS u (path, sidecar, size_bytes,"
+            "  mtime_ns, has_meta, " META_COLUMNS ")"
+            " JOIN files ON " POSTGRES_SAME_PATH("files.path", "u.path"));
         for (int i = 0; i < SIDECAR_COLUMNS; i++)
             pg_array(&q, &a[i]);
         status = pg_run(&q, err);

@@ -23,9 +23,11 @@ static enum status read_paths(struct postgres_store *s, const char *root, struct
         str_free(&to);
         return err_no_memory(err, "a path", strlen(root));
     }
-    struct pg q = pg_start(s, PG_FILE_RANGE,
-                           "SELECT path FROM files WHERE path = $1 OR (path >= $2 AND path < $3)"
-                           " ORDER BY path");
+    struct pg q =
+        pg_start(s, PG_FILE_RANGE,
+                 "SELECT path FROM files WHERE " POSTGRES_SAME_PATH(
+                     "path", "$1") "  OR (path_head(path) BETWEEN path_head($2) AND path_head($3)"
+                                   "    AND path >= $2 AND path < $3) ORDER BY path");
     pg_path(&q, root);
     pg_path(&q, str_text(&from));
     pg_path(&q, str_text(&to));

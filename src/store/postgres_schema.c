@@ -12,8 +12,9 @@
  *
  * Everything lies in a schema of its own, "fovea" or what the URL says; a schema that holds
  * anything else is left alone. Whole numbers are bigint (pg_sql.h says why), paths and reasons of
- * failures bytea: any bytes, compared as bytes. Names are compared as bytes as well (COLLATE "C"),
- * so that the order is that of the SQLite store.
+ * failures bytea: any bytes, compared as bytes. A path is found by its first 1,024 bytes
+ * (path_head; so are those in a folder) and a digest of it, if it is longer (path_rest). Names are
+ * compared as bytes as well (COLLATE "C"), so that the order is that of the SQLite store.
  *
  * A table of vectors has no foreign keys and is never the object of ON CONFLICT: it may be
  * partitioned over other servers, where neither exists. Whoever removes a photo removes its vectors
@@ -28,8 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXTENSION_MIN_MAJOR 0 /* pgvector 0.7.0 has halfvec */
-#define EXTENSION_MIN_MINOR 7
+#define EXTENSION_MIN POSTGRES_VECTOR(0, 7, 0) /* has halfvec */
+#define EXTENSION_MIN_TEXT "0.7"
 
 #define META_COLUMN_TYPES                                                                          \
     "taken_ms bigint, offset_min bigint, camera text, lens text, exposure_s double precision,"     \
@@ -171,6 +172,27 @@ static const char *const steps[] = {
     ");"
     "CREATE INDEX claims_by_indexer ON claims (indexer_id) WHERE indexer_id IS NOT NULL;"
     "ALTER TABLE files ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT now();",
+
+    /* 3: paths of any length. An entry of a btree has 2,704 bytes at most, a path 4,095. */
+    "CREATE FUNCTION path_head(path bytea) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+    "  AS $$ SELECT pg_catalog.substring(path, 1, 1024) $$;"
+    "CREATE FUNCTION path_rest(path bytea) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+    "  AS $$ SELECT CASE WHEN pg_catalog.octet_length(path) > 1024 THEN pg_catalog.sha256(path)"
+    "    ELSE ''::bytea END $$;"
+    "ALTER TABLE files ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY;"
+    "ALTER TABLE sidecars ADD COLUMN file_id bigint;"
+    "UPDATE sidecars SET file_id = files.id FROM files WHERE files.path = sidecars.path;"
+    "ALTER TABLE sidecars DROP COLUMN path;"
+    "DROP INDEX files_failed;"
+    "ALTER TABLE files DROP CONSTRAINT files_pkey, ADD PRIMARY KEY (id);"
+    "ALTER TABLE sidecars ADD PRIMARY KEY (file_id),"
+    "  ADD FOREIGN KEY (file_id) REFERENCES files ON DELETE CASCADE;"
+    "CREATE UNIQUE INDEX files_by_path ON files (path_head(path), path_rest(path));"
+    "CREATE INDEX files_failed ON files (path_head(path)) WHERE failure IS NOT NULL;"
+    "ALTER TABLE claims DROP CONSTRAINT claims_pkey;"
+    "CREATE UNIQUE INDEX claims_by_path ON claims (model_id, path_head(path), path_rest(path));"
+    "ALTER TABLE places DROP CONSTRAINT places_pkey;"
+    "CREATE UNIQUE INDEX places_by_path ON places (path_head(path), path_rest(path), kind);",
 };
 enum { NEWEST = sizeof steps / sizeof steps[0] };
 
@@ -278,27 +300,46 @@ enum status postgres_make_extension(struct postgres_store *s, struct err *err)
     return status;
 }
 
+/* As text, and as a number. A build of one's own may be called 0.9.0-dev or 1.0. */
+static enum status ask_version(struct postgres_store *s, char *text, size_t size, int *version,
+                               struct err *err)
+{
+    int major = 0, minor = 0, patch = 0;
+    enum status status =
+        pg_ask(s, "SELECT extversion FROM pg_extension WHERE extname = 'vector'", text, size, err);
+    if (status == OK)
+        sscanf(text, "%d.%d.%d", &major, &minor, &patch);
+    *version = POSTGRES_VECTOR(major, minor, patch);
+    return status;
+}
+
+enum status postgres_vector_version(struct postgres_store *s, int *version, struct err *err)
+{
+    char text[64];
+    enum status status = OK;
+    if (s->vector_version == 0)
+        status = ask_version(s, text, sizeof text, &s->vector_version, err);
+    *version = s->vector_version;
+    return status;
+}
+
 static enum status check_extension(struct postgres_store *s, struct err *err)
 {
-    char version[64];
-    int major = 0, minor = 0;
-    enum status status = pg_ask(s, "SELECT extversion FROM pg_extension WHERE extname = 'vector'",
-                                version, sizeof version, err);
-    if (status != OK)
+    char text[64];
+    int version;
+    enum status status = ask_version(s, text, sizeof text, &version, err);
+    if (status != OK || version >= EXTENSION_MIN)
         return status;
-    if (sscanf(version, "%d.%d", &major, &minor) == 2 &&
-        (major > EXTENSION_MIN_MAJOR ||
-         (major == EXTENSION_MIN_MAJOR && minor >= EXTENSION_MIN_MINOR)))
-        return OK;
-    if (!version[0])
+    if (!text[0])
         return err_set(err, ERR_FORMAT,
                        "the database of the library %s has lost the extension \"vector\": CREATE "
                        "EXTENSION vector, or put a backup in its place",
                        s->label);
     return err_set(err, ERR_UNSUPPORTED,
-                   "the database of the library %s has pgvector %s; fovea needs %d.%d or newer: "
-                   "install it on the server, then ALTER EXTENSION vector UPDATE",
-                   s->label, version, EXTENSION_MIN_MAJOR, EXTENSION_MIN_MINOR);
+                   "the database of the library %s has pgvector %s; fovea needs " EXTENSION_MIN_TEXT
+                   " or newer: install it on the server, then ALTER EXTENSION "
+                   "vector UPDATE",
+                   s->label, text);
 }
 
 /* --- making and migrating ----------------------------------------------------------------- */

@@ -10,12 +10,13 @@
  *
  * Every verb works on the parent and need not know, but for search: ORDER BY <#> of the parent is
  * sent to the shards (the extension is named in the server's options), the LIMIT is not, and shards
- * would be asked one after the other. So a search names the partitions (postgres_shards_text()):
+ * would be asked one after the other. So a search names the partitions (postgres_shards_list.c):
  * each is asked for its own best, with ORDER BY and LIMIT, and all at the same time (async_capable,
  * which needs an Append: the order of the whole is by distance + 0, which no partition has).
  *
- * A shard is connected to twice: by fovea, which makes the tables there, and by the library's
- * server, with the same address, user and password; the password is kept there in a user mapping.
+ * A shard is connected to twice: by fovea, which makes the tables there and their indexes, and by
+ * the library's server, with the same address, user and password; the password is kept there in a
+ * user mapping.
  * postgres_fdw commits on the shards just before the library commits: what may be left there by a
  * failure in between is a vector of a photo that never was, which nobody sees.
  */
@@ -28,13 +29,24 @@
 #define SQL_MAX (1 << 16)
 
 /* The session of the library's server at a shard: no more rows than a search wants are fetched, and
- * the planner is to count on that. */
-#define SESSION_OPTIONS                                                                            \
-    "-c cursor_tuple_fraction=0.001 -c hnsw.ef_search=200 -c hnsw.iterative_scan=strict_order"
+ * the planner is to count on that. Settings of a transaction do not get there, so what an index is
+ * asked for stands here: the most that ef_search can be, since a few rows of each shard are wanted,
+ * not the thousands that a search on one server reads on (postgres_nearest.c): postgres_fdw would
+ * fetch their vectors. Iterative scans are pgvector 0.8's. */
+#define SESSION_OPTIONS "-c cursor_tuple_fraction=0.001 -c hnsw.ef_search=1000"
+#define SESSION_ITERATIVE                                                                          \
+    " -c hnsw.iterative_scan=strict_order -c hnsw.max_scan_tuples=100000"                          \
+    " -c hnsw.scan_mem_multiplier=4"
 
 struct shard {
     struct postgres_store *store; /* the connection there; no library */
     char server[64];              /* its name here */
+};
+
+/* An index that a model had before its vectors moved. */
+struct kept_index {
+    int64_t model_id;
+    struct store_hnsw hnsw;
 };
 
 struct spread {
@@ -42,6 +54,8 @@ struct spread {
     struct shard shards[STORE_SHARDS_MAX];
     size_t count;
     size_t models; /* that were spread */
+    struct kept_index *indexes;
+    size_t index_count;
     int64_t moved;
 };
 
@@ -77,16 +91,9 @@ static enum status run(struct postgres_store *s, struct str *sql, struct err *er
 
 static void close_shards(struct spread *spread)
 {
-    for (size_t i = 0; i < spread->count; i++) {
-        struct postgres_store *x = spread->shards[i].store;
-        if (!x)
-            continue;
-        postgres_disconnect(x);
-        PQconninfoFree(x->options);
-        free(x->schema);
-        free(x->label);
-        free(x);
-    }
+    for (size_t i = 0; i < spread->count; i++)
+        postgres_free(spread->shards[i].store);
+    free(spread->indexes);
 }
 
 static uint32_t hash_text(uint32_t hash, const char *text)
@@ -209,12 +216,18 @@ static void put_option(struct postgres_store *s, struct str *sql, const char *na
 static enum status make_server(struct postgres_store *s, const struct shard *shard, struct err *err)
 {
     PGconn *there = shard->store->conn;
+    int version;
+    enum status status = postgres_vector_version(shard->store, &version, err);
+    if (status != OK)
+        return status;
     struct str sql = str_new(SQL_MAX);
     str_put(&sql, "CREATE SERVER IF NOT EXISTS ");
     put_identifier(s, &sql, shard->server);
     str_put(&sql, " FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions 'vector',"
                   " fetch_size '1000', batch_size '100', async_capable 'true', options ");
-    put_literal(s, &sql, SESSION_OPTIONS);
+    put_literal(s, &sql,
+                version >= POSTGRES_VECTOR(0, 8, 0) ? SESSION_OPTIONS SESSION_ITERATIVE
+                                                    : SESSION_OPTIONS);
     put_option(s, &sql, "host", PQhost(there));
     put_option(s, &sql, "port", PQport(there));
     put_option(s, &sql, "dbname", PQdb(there));
@@ -260,14 +273,51 @@ static enum status is_spread(struct postgres_store *s, int64_t model_id, bool *s
     return status;
 }
 
-static enum status put_aside(struct postgres_store *s, int64_t model_id, struct err *err)
+static enum status keep_index(struct spread *spread, int64_t model_id, struct err *err)
+{
+    struct store_hnsw hnsw;
+    enum status status = postgres_hnsw_look(spread->s, model_id, &hnsw, err);
+    if (status != OK || !hnsw.there)
+        return status;
+    struct kept_index *grown =
+        realloc(spread->indexes, (spread->index_count + 1) * sizeof *spread->indexes);
+    if (!grown)
+        return err_no_memory(err, "an index", sizeof *grown);
+    spread->indexes = grown;
+    grown[spread->index_count++] = (struct kept_index){model_id, hnsw};
+    return OK;
+}
+
+/* The table and its index go once the rows have moved. The key's name is wanted by the next table;
+ * a partitioned one has no key. */
+static enum status put_aside(struct spread *spread, int64_t model_id, bool partitioned,
+                             struct err *err)
 {
     char sql[256];
-    snprintf(sql, sizeof sql,
-             "ALTER TABLE embeddings_%lld RENAME TO embeddings_before;"
-             "ALTER INDEX IF EXISTS embeddings_%lld_pkey RENAME TO embeddings_before_pkey",
-             (long long)model_id, (long long)model_id);
-    return pg_exec(s, sql, err);
+    const long long id = model_id;
+    enum status status = keep_index(spread, model_id, err);
+    snprintf(sql, sizeof sql, "ALTER TABLE embeddings_%lld RENAME TO embeddings_before", id);
+    if (status == OK)
+        status = pg_exec(spread->s, sql, err);
+    snprintf(sql, sizeof sql, "ALTER INDEX embeddings_%lld_pkey RENAME TO embeddings_before_pkey",
+             id);
+    if (status == OK && !partitioned)
+        status = pg_exec(spread->s, sql, err);
+    return status;
+}
+
+/* What moved had an index: one like it is made where the vectors are now. */
+static enum status remake_indexes(struct spread *spread, struct err *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < spread->index_count; i++) {
+        const struct kept_index *kept = &spread->indexes[i];
+        status = postgres_hnsw_make(&spread->s->base, kept->model_id, kept->hnsw.m,
+                                    kept->hnsw.ef_construction, err);
+    }
+    return status == OK ? OK
+                        : err_prefix(err, "the vectors have moved, but not their index (fovea "
+                                          "store index --hnsw makes it again)");
 }
 
 /* Rows of photos that are there. */
@@ -322,7 +372,7 @@ static enum status spread_model(struct spread *spread, int64_t model_id, struct 
     for (size_t i = 0; status == OK && i < spread->count; i++)
         status = make_table_there(spread->shards[i].store, model_id, dim, half, err);
     if (status == OK)
-        status = put_aside(spread->s, model_id, err);
+        status = put_aside(spread, model_id, false, err);
     if (status == OK)
         status = make_partitions(spread, model_id, dim, half, err);
     spread->models++;
@@ -338,7 +388,7 @@ static enum status gather_model(struct spread *spread, int64_t model_id, struct 
         return status;
     status = postgres_model_dim(spread->s, model_id, &dim, &half, err);
     if (status == OK)
-        status = put_aside(spread->s, model_id, err);
+        status = put_aside(spread, model_id, true, err);
     if (status == OK)
         status = postgres_make_table(spread->s, model_id, dim, half, err);
     return status == OK ? fill(spread, model_id, true, err) : status;
@@ -352,7 +402,8 @@ static enum status each_model(struct spread *spread,
     size_t count = 0;
     char answer[32] = "";
     enum status status = pg_exec(
-        spread->s, "SET LOCAL statement_timeout = 0; DROP VIEW IF EXISTS image_embeddings", err);
+        spread->s, "SET LOCAL statement_timeout = 0;" POSTGRES_DROP_OWN("VIEW", "image_embeddings"),
+        err);
     if (status == OK)
         status = postgres_model_ids(spread->s, &models, &count, err);
     for (size_t i = 0; status == OK && i < count; i++)
@@ -396,6 +447,8 @@ enum status postgres_shards_make(struct store *store, const char *const *urls, s
     }
     if (status == OK)
         status = make(&spread, err);
+    if (status == OK)
+        status = remake_indexes(&spread, err);
     *moved = spread.moved;
     close_shards(&spread);
     return status;
@@ -431,114 +484,9 @@ enum status postgres_shards_end(struct store *store, int64_t *moved, struct err 
 {
     struct spread spread = {.s = postgres_store(store)};
     enum status status = end(&spread, err);
+    if (status == OK)
+        status = remake_indexes(&spread, err);
     *moved = spread.moved;
+    close_shards(&spread);
     return status;
-}
-
-/* --- which there are ---------------------------------------------------------------------- */
-
-#define LIST                                                                                       \
-    "SELECT srvname::text, m.name, c.relname::text"                                                \
-    " FROM models m JOIN pg_class c ON c.relname LIKE 'embeddings\\_' || m.id || '\\_shard\\_%'"   \
-    "  JOIN pg_foreign_table t ON t.ftrelid = c.oid JOIN pg_foreign_server v ON v.oid = "          \
-    "t.ftserver"                                                                                   \
-    "  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname = current_schema()"             \
-    " ORDER BY m.id, length(c.relname), c.relname"
-
-struct listing {
-    struct store_shard *shards;
-    char (*tables)[64];
-    size_t count;
-};
-
-static enum status add_shard(struct listing *l, const struct pg *q, struct err *err)
-{
-    size_t n = l->count + 1;
-    struct store_shard *shards = realloc(l->shards, n * sizeof *shards);
-    if (shards)
-        l->shards = shards;
-    char(*tables)[64] = realloc(l->tables, n * sizeof *tables);
-    if (tables)
-        l->tables = tables;
-    if (!shards || !tables)
-        return err_no_memory(err, "the list of shards", n * sizeof *shards);
-    shards[l->count] = (struct store_shard){.vectors = -1};
-    snprintf(shards[l->count].server, sizeof shards->server, "%s", pg_column_text(q, 0));
-    snprintf(shards[l->count].model, sizeof shards->model, "%s", pg_column_text(q, 1));
-    snprintf(tables[l->count++], sizeof *tables, "%s", pg_column_text(q, 2));
-    return OK;
-}
-
-static enum status list(struct postgres_store *s, struct listing *l, struct err *err)
-{
-    struct pg q = pg_start(s, PG_SHARD_LIST, LIST);
-    bool row;
-    enum status status = pg_row(&q, &row, err);
-    while (status == OK && row) {
-        status = add_shard(l, &q, err);
-        if (status == OK)
-            status = pg_row(&q, &row, err);
-    }
-    pg_end(&q);
-    return status;
-}
-
-/* What a shard that does not answer says is a result, too. */
-static void count_there(struct postgres_store *s, struct store_shard *shard, const char *table)
-{
-    char sql[160], answer[32];
-    struct err why;
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
-    if (pg_ask(s, sql, answer, sizeof answer, &why) == OK)
-        shard->vectors = atoll(answer);
-    else
-        snprintf(shard->trouble, sizeof shard->trouble, "%s", why.text);
-}
-
-enum status postgres_shards(struct store *store, struct store_shard **shards, size_t *count,
-                            struct err *err)
-{
-    struct postgres_store *s = postgres_store(store);
-    struct listing l = {0};
-    struct pg_tries tries = {0};
-    enum status status;
-    do {
-        l.count = 0;
-        status = list(s, &l, err);
-    } while (pg_again(s, &tries, &status, err));
-    for (size_t i = 0; status == OK && i < l.count; i++)
-        count_there(s, &l.shards[i], l.tables[i]);
-    free(l.tables);
-    if (status == OK) {
-        *shards = l.shards;
-        *count = l.count;
-    } else {
-        free(l.shards);
-    }
-    return status;
-}
-
-/* --- search ------------------------------------------------------------------------------- */
-
-enum status postgres_shards_text(struct postgres_store *s, int64_t model_id, const char *text,
-                                 struct str *out, struct err *err)
-{
-    char sql[256], tables[8192];
-    snprintf(sql, sizeof sql,
-             "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid) FROM pg_inherits"
-             " WHERE inhparent = to_regclass('embeddings_%lld')",
-             (long long)model_id);
-    enum status status = pg_ask(s, sql, tables, sizeof tables, err);
-    if (status != OK || !tables[0])
-        return status;
-    const char *place = strstr(text, "EMBEDDINGS"), *separator = "";
-    str_put(out, "SELECT photo_id, distance FROM (");
-    for (char *rest, *name = strtok_r(tables, " ", &rest); name;
-         name = strtok_r(NULL, " ", &rest)) {
-        str_format(out, "%s(%.*s%s%s)", separator, (int)(place - text), text, name,
-                   place + strlen("EMBEDDINGS"));
-        separator = " UNION ALL ";
-    }
-    str_put(out, ") AS shards ORDER BY distance + 0 LIMIT $2");
-    return str_ok(out) ? OK : err_no_memory(err, "a statement", out->size);
 }

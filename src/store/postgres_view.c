@@ -47,7 +47,7 @@ enum status postgres_view_make(struct postgres_store *s, int64_t model_id, struc
     char sql[2048];
     int dim;
     bool half = false;
-    enum status status = pg_exec(s, "DROP VIEW IF EXISTS image_embeddings", err);
+    enum status status = pg_exec(s, POSTGRES_DROP_OWN("VIEW", "image_embeddings"), err);
     if (status == OK && model_id != 0)
         status = postgres_model_dim(s, model_id, &dim, &half, err);
     if (status == OK && model_id != 0)

@@ -7,12 +7,13 @@
  * a few of them at a time; what it takes is its own until its result is put (store_put_results()
  * ends the claim in the same transaction), or it leaves (store_index_unlock(), store_close()), or
  * it is dead: one that has not been heard of for STORE_LEASE_SECONDS, or for STORE_GRACE_SECONDS
- * and has no connection any more. Its claims are anybody's again then. One that was taken for dead
- * and is not does some work twice; what it puts is kept once all the same.
+ * and has no connection any more. It is heard of while its process runs, however long a step takes.
+ * Its claims are anybody's again then. One that was taken for dead and is not (a machine that was
+ * asleep) does some work twice; what it puts is kept once all the same.
  *
- * Nothing that another run counts on is taken from it: while others are joined, photos that lose
- * their last path stay for the last one's sweep, and store_forget_paths() leaves alone what was
- * recorded since the caller joined.
+ * Nothing that another run counts on is taken from it: photos that lose their last path while
+ * anybody is joined stay for the sweep of the last one, and store_forget_paths() leaves alone what
+ * was recorded since the caller joined.
  *
  * A kind of store that only one process can index (SQLite's file) is not shared: there joining is
  * store_index_lock(), and everything is the caller's.
@@ -50,6 +51,8 @@ enum claim {
     CLAIM_MINE,  /* taken by this call: to be done */
     CLAIM_TAKEN, /* another one is at it */
     CLAIM_DONE,  /* another one has done it since it was offered */
+    CLAIM_LOST,  /* this one was taken for dead meanwhile (every path is lost then): what is left
+                    is to be offered anew */
 };
 /* Takes at most `most` of these paths, which the caller has offered and does not hold; claims[i]
  * says what paths[i] is. Only while joined. */

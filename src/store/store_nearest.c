@@ -62,6 +62,15 @@ enum status store_hnsw_get(struct store *store, int64_t model_id, struct store_h
     return status == OK ? store->ops->hnsw_get(store, model_id, index, err) : status;
 }
 
+enum status store_hnsw_parts(struct store *store, int64_t model_id, struct store_hnsw_part **parts,
+                             size_t *count, struct err *err)
+{
+    *parts = NULL;
+    *count = 0;
+    enum status status = require_search(store, err);
+    return status == OK ? store->ops->hnsw_parts(store, model_id, parts, count, err) : status;
+}
+
 enum status store_hnsw_make(struct store *store, int64_t model_id, int m, int ef_construction,
                             struct err *err)
 {

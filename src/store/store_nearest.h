@@ -55,7 +55,8 @@ MUST_USE enum status store_count_near(struct store *, int64_t model_id, const st
 struct store_hnsw {
     bool there;
     int m, ef_construction;
-    int64_t size_bytes;
+    int64_t size_bytes; /* 0 where the vectors are spread: store_hnsw_parts() has it */
+    int shards;         /* servers that have a part of it each (store_shards.h); 0: not spread */
 };
 MUST_USE enum status store_hnsw_get(struct store *, int64_t model_id, struct store_hnsw *,
                                     struct err *err);
@@ -65,5 +66,16 @@ MUST_USE enum status store_hnsw_make(struct store *, int64_t model_id, int m, in
                                      struct err *err);
 /* Fine if there is none. */
 MUST_USE enum status store_hnsw_drop(struct store *, int64_t model_id, struct err *err);
+
+struct store_hnsw_part {
+    char server[64]; /* the shard */
+    bool there;      /* an index of this model, there; without one its part of a search is exact */
+    int64_t size_bytes;
+    char trouble[ERR_TEXT_MAX]; /* why it cannot be said; "" */
+};
+/* What each shard has; none where nothing is spread. Asks every one of them. Freed with free(). */
+MUST_USE enum status store_hnsw_parts(struct store *, int64_t model_id,
+                                      struct store_hnsw_part **parts, size_t *count,
+                                      struct err *err);
 
 #endif

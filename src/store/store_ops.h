@@ -60,6 +60,8 @@ struct store_ops {
     enum status (*hnsw_make)(struct store *, int64_t model_id, int m, int ef_construction,
                              struct err *);
     enum status (*hnsw_drop)(struct store *, int64_t model_id, struct err *);
+    enum status (*hnsw_parts)(struct store *, int64_t model_id, struct store_hnsw_part **,
+                              size_t *count, struct err *);
 
     /* store_photos.h */
     enum status (*file_state)(struct store *, int64_t model_id, const struct store_file *,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reading a table image_embeddings that another program keeps in PostgreSQL: a path or a file name,
- * and a vector. Nothing is written there.
+ * a vector, and, where it has these columns, a category and how sure it is. Nothing is written
+ * there.
  */
 #ifndef FOVEA_STORE_STORE_ORIGIN_H
 #define FOVEA_STORE_STORE_ORIGIN_H
@@ -11,9 +12,11 @@
 #include <stdint.h>
 
 struct store_origin_row {
-    const char *path;    /* as it stands there; the file's name, where there is no path */
-    const float *vector; /* [dim] */
-    int dim;
+    const char *path;     /* as it stands there; the file's name, where there is no path; or NULL */
+    const float *vector;  /* [dim] */
+    int dim;              /* 0: there is no vector */
+    const char *category; /* NULL: none is told */
+    double confidence;    /* 0: none is told */
 };
 
 typedef enum status store_origin_visitor(void *context, const struct store_origin_row *,

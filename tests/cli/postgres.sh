@@ -56,11 +56,36 @@ run status --store "postgres:///postgres?host=$scratch/pg&user=postgres&password
 expect_code 1
 if grep -q secret err; then fail "a password is shown"; fi
 
+echo "-- of an older schema"
+fixture=$(absolute "$(dirname "$0")/../store/fixtures/postgres-2.sql")
+sql() { psql -XAtq -v ON_ERROR_STOP=1 -h "$scratch/pg" -U postgres -d postgres "$@"; }
+sql -f "$fixture" >/dev/null || fail "the fixture cannot be loaded"
+paths() {
+    sql -c "SELECT string_agg(path::text, ' ' ORDER BY path) FROM fovea.files
+        WHERE convert_from(path, 'UTF8') LIKE '/photos/%'"
+}
+before=$(paths)
+run status --library "$url"
+expect_code 1
+expect_one_line 'run "fovea index" once'
+mkdir one
+cp "$images/gray.png" one
+run index one --model demo --library "$url"
+expect_code 0
+run status --json --library "$url"
+expect_in out '"photos":11'
+expect_in out '"path":"/photos/damaged.jpg"'
+[ "$(paths)" = "$before" ] || fail "other paths than before"
+[ "$(sql -c "SELECT convert_from(path, 'UTF8'), rating FROM fovea.sidecars
+    JOIN fovea.files ON files.id = file_id")" = "/photos/gray.jpg|4" ] || fail "another sidecar"
+
 echo "-- index"
 mkdir pictures
 cp "$images"/* pictures
 cp pictures/gray.jpg pictures/copy.jpg
 printf 'no picture' >pictures/broken.jpg
+deep=pictures/$(head -c 2700 /dev/urandom | base64 -w 0 | tr / _ | fold -w 200 | paste -sd /)
+mkdir -p "$deep" && cp pictures/gray.jpg "$deep" # longer than what a btree can hold
 for library in "$file" "$database"; do
     run index pictures --model demo --store "$library"
     expect_code 0

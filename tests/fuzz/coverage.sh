@@ -6,11 +6,13 @@
 # of run.sh (NAME/corpus), taken beside the corpora of the project; BUILD is made (build-cov).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+export LLVM_PROFILE_FILE=/dev/null # of what meson and ninja run: else default.profraw lies here
 corpora=${1:-} build=${2:-build-cov}
 readers=(clip/safetensors clip/torch_zip clip/zip_archive clip/unpickle clip/unpickle_machine
     clip/unpickle_torch clip/config clip/config_reader clip/hf_config clip/merges clip/tokenizer
     clip/tokenizer_json clip/bpe clip/text_clean clip/text_unescape clip/mojibake clip/packed
-    hub/registry library/categories library/filter_parse library/import library/import_values
+    hub/fetch hub/http hub/part hub/pull hub/registry image/bmp image/decoder image/decoder_check image/format
+    image/icc image/jpeg image/raw_preview library/categories library/filter_parse library/ignore library/import library/import_values
     library/npy16 library/map_file library/photo_map library/photo_graph library/photo_groups
     meta/blocks meta/exif meta/iptc meta/text meta/tiff meta/xmp meta/xmp_edit meta/xmp_scan
     server/api_categories server/api_duplicates server/api_map server/api_photos server/api_pictures
@@ -25,7 +27,7 @@ targets=()
 for folder in tests/fuzz/corpus/*/; do
     targets+=("tests/fuzz/fuzz-$(basename "$folder")")
 done
-LLVM_PROFILE_FILE=/dev/null ninja -C "$build" "${targets[@]}" >/dev/null # it runs tools
+ninja -C "$build" "${targets[@]}" >/dev/null
 rm -f "$build"/*.profraw
 for target in "${targets[@]}"; do
     name=${target##*/fuzz-}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The configs of models. The first byte says whose: open_clip's, Transformers' (up to a zero byte,
- * then the preprocessor's), or open_clip's as it is brought together with a tag of the registry.
- * What is accepted lies within the limits, and every tensor that it describes has a possible shape.
+ * then the preprocessor's), open_clip's as it is brought together with a tag of the registry, or
+ * that it is the name of one. What is accepted lies within the limits, and every tensor that it
+ * describes has a possible shape; a name that is found is that of an entry whose config is
+ * accepted.
  */
 #include "fuzz.h"
 
@@ -76,6 +78,32 @@ static enum status parse_hf(struct model_config *out, struct fuzz_input in, stru
     return status;
 }
 
+static enum status parse_named(struct model_config *out, struct fuzz_input in, struct err *err)
+{
+    char *name = fuzz_take_text(&in);
+    const struct registry_tag *tag = registry_find(name);
+    const struct registry_arch *arch = tag ? tag->arch : registry_find_arch(name, strlen(name));
+    struct str config = str_new(1 << 20);
+    enum status status = err_set(err, ERR_NOT_FOUND, "there is no such model");
+    if (arch)
+        status = registry_check(arch, err);
+    FUZZ_CHECK(!arch || (status == OK) == registry_runs(arch));
+    if (status == OK) {
+        registry_put_config(&config, arch, tag);
+        FUZZ_CHECK(str_ok(&config));
+        status = config_parse(out, str_text(&config), config.size, err);
+        FUZZ_CHECK(status == OK || !tag); /* what nobody has published weights for may not run */
+        FUZZ_CHECK(status != OK || out->embed_dim == arch->embed_dim);
+    }
+    if (tag) {
+        const struct registry_tag *plain = registry_plain(tag);
+        FUZZ_CHECK(registry_plain(plain) == plain && strcmp(plain->tag, tag->tag) == 0);
+    }
+    str_free(&config);
+    free(name);
+    return status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
@@ -87,6 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         status = config_parse(&config, (const char *)in.data, in.size, &err);
     else if (which == 'h')
         status = parse_hf(&config, in, &err);
+    else if (which == 'n')
+        status = parse_named(&config, in, &err);
     else
         status = parse_merged(&config, &in, which, &err);
     if (status == OK)

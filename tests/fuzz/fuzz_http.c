@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "server/events.h"
 #include "server/internal.h"
+#include "server/making.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -32,15 +33,34 @@ static struct server *server;
 static struct file_bytes pristine;
 static char library[128], thumbnails[128];
 
+/* Maps and groups are made beside the requests: here, before any. */
+static void wait_for(enum made_kind kind)
+{
+    enum { PAUSE_US = 1000 };
+    const struct made *made;
+    double elapsed_s;
+    struct err err = {0};
+    while (!(made = making_get(server->making, kind, &elapsed_s, &err))) {
+        FUZZ_CHECK(err.status == OK);
+        usleep(PAUSE_US);
+    }
+    making_release(server->making, made);
+}
+
 static void open_server(void)
 {
+    static const char *const origins[] = {"https://gallery.example"};
     struct err err = {0};
     const struct server_options options = {.listen = "127.0.0.1:0",
                                            .library = library,
                                            .model = model,
                                            .threads = 1,
+                                           .origins = origins,
+                                           .origin_count = 1,
                                            .thumbnails = thumbnails};
     FUZZ_CHECK_OK(server_open(&server, &options, &err), &err);
+    wait_for(MADE_PCA);
+    wait_for(MADE_GROUPS);
 }
 
 static void renew(void)

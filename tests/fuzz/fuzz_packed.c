@@ -2,9 +2,11 @@
  *
  * A file of prepared weights. Hashes guard it, which no mutation gets past by itself: they are put
  * right, with the first byte odd, so that what stands behind them is tried too. Every section of
- * what opens lies in the file.
+ * what opens lies in the file. With its second bit the bytes are lengths of sections, which are
+ * written (its third bit: into a file, which is opened again) and have to be there as they were.
  */
 #include "fuzz.h"
+#include "rig.h"
 
 #include "clip/packed.h"
 
@@ -24,6 +26,8 @@ struct section {
     uint64_t offset, bytes, hash;
 };
 enum { SECTIONS = 16 };
+
+static const struct packed_key key;
 
 static void put_right(uint8_t *file, size_t size)
 {
@@ -46,15 +50,57 @@ static void put_right(uint8_t *file, size_t size)
     memcpy(file, &head, sizeof head);
 }
 
+static void check_written(const struct packed *packed, const uint8_t *lengths, size_t count)
+{
+    struct err err = {0};
+    const void *bytes;
+    for (size_t i = 0; i < count; i++) {
+        size_t size = lengths[i] * 3u;
+        FUZZ_CHECK_OK(packed_section(packed, i, size, &bytes, &err), &err);
+        FUZZ_CHECK((uintptr_t)bytes % 64 == 0);
+        for (size_t k = 0; k < size; k++)
+            FUZZ_CHECK(((const uint8_t *)bytes)[k] == lengths[i]);
+        FUZZ_CHECK(packed_section(packed, i, size + 1, &bytes, &err) != OK);
+    }
+    FUZZ_CHECK(packed_section(packed, count, 0, &bytes, &err) != OK);
+}
+
+static void write_sections(const uint8_t *lengths, size_t count, bool to_file)
+{
+    const char *path = to_file ? rig_path("written") : NULL;
+    struct packed_writer *writer;
+    struct packed *packed = NULL, *again = NULL;
+    struct err err = {0};
+    FUZZ_CHECK_OK(packed_writer_open(&writer, path, &key, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        void *section;
+        FUZZ_CHECK_OK(packed_writer_begin(writer, lengths[i] * 3u, &section, &err), &err);
+        memset(section, lengths[i], lengths[i] * 3u);
+        FUZZ_CHECK_OK(packed_writer_end(writer, &err), &err);
+    }
+    FUZZ_CHECK_OK(packed_writer_finish(writer, &packed, &err), &err);
+    packed_writer_close(writer);
+    check_written(packed, lengths, count);
+    packed_close(packed);
+    if (!path)
+        return;
+    FUZZ_CHECK_OK(packed_open(&again, path, &key, 2, &err), &err);
+    check_written(again, lengths, count);
+    packed_close(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct packed_key key;
     struct fuzz_input in = {data, size};
     struct packed *packed;
     struct err err = {0};
-    bool right = fuzz_take_byte(&in) & 1;
+    uint8_t what = fuzz_take_byte(&in);
+    if (what & 2) {
+        write_sections(in.data, in.size < SECTIONS ? in.size : SECTIONS, what & 4);
+        return 0;
+    }
     uint8_t *file = fuzz_take_rest(&in, &size);
-    if (right && size >= sizeof(struct head))
+    if (what & 1 && size >= sizeof(struct head))
         put_right(file, size);
     enum status status = packed_open(&packed, fuzz_file(0, file, size), &key, 1, &err);
     if (status != OK) {

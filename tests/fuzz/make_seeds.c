@@ -2,12 +2,13 @@
  *
  * make-seeds CORPUS: writes the first inputs of the fuzzers of binary formats, one folder each.
  * They lie in the project (tests/fuzz/corpus); this says how they came about. Those of text formats
- * were written by hand, those of picture files come from test-meta (README.md).
+ * were written by hand, the larger ones of picture files' metadata come from test-meta (README.md).
  */
 #include "../clip/torch_file.h"
 #include "base/file.h"
 #include "clip/merges.h"
 #include "clip/packed.h"
+#include "make_seeds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,12 @@ static void make_packed(void)
     put("packed", "right", small, 1 + 384);
     small[0] = 0;
     put("packed", "wrong", small, 1 + 384);
+    put("packed", "write", "\2\0\1\x15\x16\x40\xff", 7);
+    put("packed", "write-file", "\6\1\2\x80", 4);
+    uint8_t crowded[1 + HEAD + 24] = {1}; /* more sections than there can be */
+    memcpy(crowded + 1, whole.data, HEAD + 24);
+    memset(crowded + 1 + 12, 0xff, 4);
+    put("packed", "crowded", crowded, sizeof crowded);
     file_bytes_free(&whole);
 }
 
@@ -231,5 +238,7 @@ int main(int argc, char **argv)
     make_pickles();
     make_tokenizers();
     make_packed();
+    make_picture_seeds(put);
+    make_decoder_seeds(put);
     return 0;
 }

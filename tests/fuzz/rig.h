@@ -17,6 +17,8 @@ enum { RIG_PICTURES = 12, RIG_DIM = 16 };
 const char *rig_folder(void);
 /* folder/name, in one of four buffers. */
 const char *rig_path(const char *name);
+/* Removes what is in it. */
+void rig_clear(void);
 /* A file in the folder. */
 void rig_write(const char *name, const void *data, size_t size);
 

@@ -9,6 +9,10 @@
  *            statement of one psql session, by its own \timing
  *
  *     cluster.sh run bench-postgres [PHOTOS [DIM]]
+ *     FOVEA_TEST_POSTGRES=postgres://… bench-postgres [PHOTOS [DIM]]
+ *
+ * The second measures a server of one's own; what it needs there are three schemas, which it makes
+ * and removes (schemas[] below).
  */
 #include "fixture.h"
 
@@ -22,6 +26,9 @@
 enum { QUERIES = 40, BEST = 12, PATH_SIZE = 96 };
 
 static const char *url;
+enum { BATCHES, WHOLE, PLAIN, SCHEMAS };
+static const char *const schemas[SCHEMAS] = {"fovea_bench_batches", "fovea_bench_whole",
+                                             "fovea_bench_plain"};
 static char folder[] = "/tmp/bench-postgres-XXXXXX";
 
 static void require(enum status status, const struct err *err)
@@ -40,7 +47,7 @@ static double put_all(const char *schema, int photos, int dim, int batch)
     struct store *store;
     int64_t model;
     char place[4096];
-    snprintf(place, sizeof place, "%s&schema=%s", url, schema);
+    snprintf(place, sizeof place, "%s%cschema=%s", url, strchr(url, '?') ? '&' : '?', schema);
     require(store_open(&store, place, STORE_WRITE, &err), &err);
     require(store_model_use(store, "bench", "be", dim, &model, &err), &err);
     uint16_t *vectors = malloc((size_t)photos * (size_t)dim * sizeof *vectors);
@@ -91,7 +98,7 @@ static double ask_all(const char *schema, int dim)
     char place[4096];
     float *query = malloc((size_t)dim * sizeof *query);
     uint16_t *vector = malloc((size_t)dim * sizeof *vector);
-    snprintf(place, sizeof place, "%s&schema=%s", url, schema);
+    snprintf(place, sizeof place, "%s%cschema=%s", url, strchr(url, '?') ? '&' : '?', schema);
     require(store_open(&store, place, STORE_READ, &err), &err);
     require(store_model_use(store, "bench", "be", dim, &model, &err), &err);
     double start = 0;
@@ -146,24 +153,34 @@ static FILE *script(char *path, size_t size, const char *name)
     return file;
 }
 
-static double copy_all(const char *schema)
+static void drop_schemas(void)
 {
     char path[4096];
+    FILE *f = script(path, sizeof path, "drop");
+    fprintf(f, "SET client_min_messages = warning;\n");
+    for (int i = 0; i < SCHEMAS; i++)
+        fprintf(f, "DROP SCHEMA IF EXISTS %s CASCADE;\n", schemas[i]);
+    fclose(f);
+    psql(path, 0);
+}
+
+static double copy_all(const char *schema)
+{
+    const char *plain = schemas[PLAIN];
+    char path[4096];
     FILE *f = script(path, sizeof path, "out");
-    fprintf(f, "CREATE SCHEMA plain;\n");
+    fprintf(f, "CREATE SCHEMA %s;\n", plain);
     for (int i = 0; i < 3; i++)
         fprintf(f,
                 "\\copy %s.%s TO '%s/%s' WITH (FORMAT binary)\n"
-                "CREATE TABLE plain.%s (LIKE %s.%s INCLUDING ALL);\n"
-                "ALTER TABLE plain.%s ALTER %s DROP IDENTITY IF EXISTS;\n",
-                schema, tables[i], folder, tables[i], tables[i], schema, tables[i], tables[i],
-                i == 0 ? "id" : "photo_id");
+                "CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL);\n",
+                schema, tables[i], folder, tables[i], plain, tables[i], schema, tables[i]);
     fclose(f);
     psql(path, 1000);
     f = script(path, sizeof path, "in");
     fprintf(f, "\\timing on\nBEGIN;\n");
     for (int i = 0; i < 3; i++)
-        fprintf(f, "\\copy plain.%s FROM '%s/%s' WITH (FORMAT binary)\n", tables[i], folder,
+        fprintf(f, "\\copy %s.%s FROM '%s/%s' WITH (FORMAT binary)\n", plain, tables[i], folder,
                 tables[i]);
     fprintf(f, "COMMIT;\n");
     fclose(f);
@@ -200,10 +217,12 @@ int main(int argc, char **argv)
     url = getenv("FOVEA_TEST_POSTGRES");
     if (!url || photos < BEST || dim < 1 || !mkdtemp(folder))
         return 2;
-    double batches = put_all("batches", photos, dim, 64),
-           whole = put_all("whole", photos, dim, 4096);
-    double copied = copy_all("whole");
-    double asked = ask_all("whole", dim), selected = select_all("whole", dim);
+    drop_schemas(); /* of a run that was cut short */
+    double batches = put_all(schemas[BATCHES], photos, dim, 64),
+           whole = put_all(schemas[WHOLE], photos, dim, 4096);
+    double copied = copy_all(schemas[WHOLE]);
+    double asked = ask_all(schemas[WHOLE], dim), selected = select_all(schemas[WHOLE], dim);
+    drop_schemas();
     printf("%d photographs, %d dimensions\n", photos, dim);
     printf("load   batches of 64     %8.2f s  %5.2f times psql's \\copy\n", batches,
            batches / copied);

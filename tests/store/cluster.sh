@@ -158,12 +158,8 @@ crash() {
     rm -f "$cluster/data/postmaster.pid" "$cluster"/.s.PGSQL.*.lock
 }
 
-find_backends() { # the processes that work in DIR
-    for process in /proc/[0-9]*; do
-        if [ "$(readlink "$process/cwd" 2>/dev/null)" = "$cluster/data" ]; then
-            echo "${process#/proc/}"
-        fi
-    done
+find_backends() { # the processes that work in DIR: their cwd
+    find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$cluster/data" 2>/dev/null || true
 }
 
 stop() {

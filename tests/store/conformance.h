@@ -45,6 +45,7 @@ void assert_matrix(struct store *, int64_t model, const struct row *, size_t cou
 /* The groups; each returns the number of tests that failed. */
 int conformance_index(void);
 int conformance_contents(void);
+int conformance_paths(void);
 int conformance_photos(void);
 int conformance_models(void);
 int conformance_labels(void);

@@ -6,8 +6,9 @@
 #
 #   - two indexers at the same time, on the same folder and on folders that overlap
 #   - one of two indexers is killed: the other takes over what it had claimed
-#   - sessions are ended (pg_terminate_backend), again and again
-#   - the server is killed (-9) in mid-index and in mid-search, and started again
+#   - sessions are ended (pg_terminate_backend), again and again, in mid-index and in mid-search
+#   - the server is killed (-9) in mid-index and in mid-search, and started again; a search is one of
+#     the command and one request to `fovea serve`, in the middle of a statement each
 #   - the disk is full (a small tablespace; needs root, for a small tmpfs)
 #   - no pgvector, too old a one; rights that are missing: one line that says what to do
 #
@@ -16,7 +17,7 @@
 . "$(dirname "$0")/../cli/lib.sh"
 cluster=$(absolute "$2")
 command -v psql >/dev/null 2>&1 || skip "no psql here"
-pictures=60
+pictures=40
 rounds=1
 export FOVEA_POSTGRES_PATIENCE=300 # a server takes its time to come back on a busy machine
 [ -z "${FOVEA_TEST_LONG-}" ] || { pictures=160; rounds=5; }
@@ -24,7 +25,9 @@ export FOVEA_POSTGRES_PATIENCE=300 # a server takes its time to come back on a b
 base=$(mktemp -d "${TMPDIR:-/tmp}/fovea-pf.XXXXXX") || exit 1
 chmod 755 "$base"
 small=
+serving=
 cleanup() {
+    [ -z "$serving" ] || kill "$serving" 2>/dev/null
     "$cluster" stop "$base/c" >/dev/null 2>&1
     [ -z "$small" ] || umount -l "$small"
     rm -rf "$base" "$scratch"
@@ -71,11 +74,53 @@ wait_for() { # wait_for FILE EVENT: until it tells of one
     done
 }
 
+# Statements that take long: those that read files and photos wait for these tables.
+hold() {
+    PGAPPNAME=holder psql -XAtq -h "$base/c" -U postgres -d postgres -c "BEGIN;
+        LOCK TABLE calm.photos, calm.files IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)" \
+        >/dev/null 2>&1 &
+    await 1 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holder'
+        AND wait_event = 'PgSleep'"
+}
+release() {
+    sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'" \
+        >/dev/null
+}
+await() { # await N QUERY: until it says N or more
+    n=0
+    while [ "$(sql "$2")" -lt "$1" ] && [ "$n" -lt 600 ]; do
+        sleep 0.05
+        n=$((n + 1))
+    done
+    [ "$n" -lt 600 ] || fail "never $1: $2"
+}
+in_mid_statement="FROM pg_stat_activity WHERE application_name LIKE 'fovea%'
+    AND wait_event_type = 'Lock'"
+search_behind() { # search_behind FILE: its exit status is what `wait` says
+    "$fovea" search "a mountain" --library "$home&schema=calm" --model demo >"$1" 2>"$1.err" &
+}
+ask_behind() { # ask_behind FILE: HTTP's status of one photograph, from `fovea serve`
+    curl -sS --max-time 120 -o "$1.body" -w '%{http_code}' "$address/api/v1/photos/$photo" >"$1" &
+}
+
 index calm "$photos"
 expect_code 0
 expected=$(vectors calm)
 contents=$(sql "SELECT count(*) FROM calm.photos")
 files=$(sql "SELECT count(*) FROM calm.files")
+run search "a mountain" --library "$home&schema=calm" --model demo
+expect_code 0
+cp out answer
+photo=$(sql "SELECT min(photo_id) FROM calm.files")
+"$fovea" serve --library "$home&schema=calm" --model demo --listen 127.0.0.1:0 \
+    >serve.out 2>serve.err &
+serving=$!
+n=0
+until grep -q '^fovea: http.* (Ctrl-C' serve.out || [ "$n" -ge 600 ]; do
+    sleep 0.05
+    n=$((n + 1))
+done
+address=$(sed -n 's,^fovea: \(http[^ ]*\)/ .*,\1,p' serve.out)
 
 # --- two at the same time ---------------------------------------------------------------------
 round=0
@@ -105,7 +150,9 @@ while [ "$round" -lt "$rounds" ]; do
     wait_for one photo
     kill -9 "$other" 2>/dev/null
     wait "$other" 2>/dev/null
+    export FOVEA_POSTGRES_LEASE=3 # the dead one's files are waited for
     index "dead$round" "$photos"
+    unset FOVEA_POSTGRES_LEASE
     expect_code 0
     same "dead$round" "an indexer was killed"
 
@@ -126,11 +173,38 @@ while [ "$round" -lt "$rounds" ]; do
     expect_code 0
     same "cut$round" "$cuts connections were cut"
 
+    # --- … in mid-search: the answer comes all the same ---------------------------------------
+    hold
+    search_behind patient
+    searching=$!
+    ask_behind asked
+    asking=$!
+    await 3 "SELECT count(*) $in_mid_statement" # the third looks for what is new
+    sql "SELECT pg_terminate_backend(pid) $in_mid_statement" >/dev/null
+    release
+    wait "$searching" || fail "a search was cut: $(cat patient.err)"
+    cmp -s patient answer || fail "a search that was cut answers otherwise"
+    wait "$asking"
+    [ "$(cat asked)" = 200 ] || fail "a request that was cut: $(cat asked asked.body)"
+
     # --- the server is killed -----------------------------------------------------------------
+    hold
+    search_behind patient
+    searching=$!
+    FOVEA_POSTGRES_PATIENCE=0 search_behind hasty
+    hasty=$!
+    ask_behind asked
+    asking=$!
+    await 4 "SELECT count(*) $in_mid_statement"
     behind one "crash$round" "$photos"
     other=$!
     wait_for one photo
     "$cluster" crash "$base/c"
+    wait "$hasty" && fail "a search of a server that is gone succeeds"
+    [ "$(wc -l <hasty.err)" -eq 1 ] || fail "not one line: $(cat hasty.err)"
+    grep -q "the connection to the library" hasty.err || fail "not that it was lost: $(cat hasty.err)"
+    wait "$asking"
+    [ "$(cat asked)" = 503 ] || fail "a request without the server: $(cat asked asked.body)"
     run search "a mountain" --library "$home&schema=calm&connect_timeout=2" --model demo
     expect_code 1
     expect_one_line "cannot open the library"
@@ -139,9 +213,21 @@ while [ "$round" -lt "$rounds" ]; do
     index "crash$round" "$photos"
     expect_code 0
     same "crash$round" "the server was killed"
+    wait "$searching" || fail "a search did not outlive the server: $(cat patient.err)"
+    cmp -s patient answer || fail "a search that outlived the server answers otherwise"
     run search "a mountain" --library "$home&schema=calm" --model demo
     expect_code 0
+    cmp -s out answer || fail "another answer than before"
+    n=0 # the program that serves connects again by itself
+    until ask_behind asked && wait $! && [ "$(cat asked)" = 200 ] || [ "$n" -ge 300 ]; do
+        sleep 0.1
+        n=$((n + 1))
+    done
+    [ "$(cat asked)" = 200 ] || fail "serve: $(cat asked asked.body serve.err)"
 done
+kill "$serving"
+wait "$serving" 2>/dev/null
+serving=
 
 # --- the disk is full -------------------------------------------------------------------------
 full="the disk was full"
@@ -154,9 +240,11 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=10m tmpfs "$base/small" 2>/dev
     index space "$photos" # makes the tables
     expect_code 0
     sql "CREATE TABLE filler TABLESPACE small AS SELECT repeat('x', 1000) FROM generate_series(1, 100)"
-    while sql "INSERT INTO filler SELECT * FROM filler LIMIT 200" 2>/dev/null; do :; done
-    while sql "INSERT INTO filler SELECT * FROM filler LIMIT 1" 2>/dev/null; do :; done
-    run demo --only-pictures --out "$scratch/more" --pictures 150 --side 48 --seed 5
+    for some in 200 10 1; do # one session, which goes on after what did not fit
+        yes "INSERT INTO filler SELECT * FROM filler LIMIT $some;" | head -n 60
+    done | psql -XAtq -h "$base/c" -U postgres -d postgres >/dev/null 2>&1
+    sql "INSERT INTO filler SELECT * FROM filler LIMIT 8" 2>/dev/null && fail "the disk is not full"
+    run demo --only-pictures --out "$scratch/more" --pictures 40 --side 48 --seed 5
     expect_code 0
     index space "$photos" "$scratch/more/pictures"
     expect_code 1
@@ -187,6 +275,33 @@ expect_one_line "pgvector 0.5.1"
 run search "a mountain" --library "$home&schema=calm" --model demo
 expect_code 1
 expect_one_line "pgvector 0.5.1"
+# What is asked of an index, by the version that the server says it has.
+logged="$home&schema=calm&options=-c%20log_statement%3Dall"
+version() { # version NUMBER SEARCHED BUILT: what the log has, of a build and a search
+    sql "UPDATE pg_extension SET extversion = '$1' WHERE extname = 'vector'"
+    lines=$(wc -l <"$base/c/log")
+    run store index --hnsw --library "$logged"
+    expect_code 0
+    run search "a mountain" --limit 2 --library "$logged" --model demo --json
+    expect_code 0
+    [ "$(grep -o '"path"' out | wc -l)" -eq 2 ] || fail "pgvector $1: not two photographs"
+    tail -n +$((lines + 1)) "$base/c/log" >asked
+    grep -q 'hnsw.ef_search' asked || fail "pgvector $1: the index was not asked"
+    [ "$(grep -c 'hnsw.iterative_scan' asked)" -eq "$2" ] || fail "pgvector $1: iterative scans"
+    [ "$(grep -c 'max_parallel_maintenance_workers = 0' asked)" -eq "$3" ] ||
+        fail "pgvector $1: the number of processes that build the index"
+}
+version 0.7.4 0 1
+version 0.8.1 1 1
+version 0.8.2 1 0
+version 0.10.0 1 0
+version 1.0 1 0
+run store index --drop --library "$logged"
+expect_code 0
+sql "UPDATE pg_extension SET extversion = '0.6.2' WHERE extname = 'vector'"
+run status --library "$home&schema=calm"
+expect_code 1
+expect_one_line "pgvector 0.6.2; fovea needs 0.7 or newer"
 sql "UPDATE pg_extension SET extversion = '0.8.0' WHERE extname = 'vector'"
 
 # --- rights -----------------------------------------------------------------------------------

@@ -92,8 +92,8 @@ int main(int argc, char **argv)
     if (getenv("FOVEA_TEST_POSTGRES"))
         kind = &postgres_kind;
     print_message("store: %s\n", kind->name);
-    int failed = conformance_index() + conformance_contents() + conformance_photos() +
-                 conformance_models() + conformance_labels() + conformance_batches() +
-                 conformance_processes();
+    int failed = conformance_index() + conformance_contents() + conformance_paths() +
+                 conformance_photos() + conformance_models() + conformance_labels() +
+                 conformance_batches() + conformance_processes();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The same library in a file and in PostgreSQL ($FOVEA_TEST_POSTGRES, cluster.sh): identical
- * answers to 200 queries, with vectors in single and in half precision; and with an HNSW index a
- * recall of at least 0.98 among the first ten, limits and filters filled all the same.
+ * The same library in a file and in PostgreSQL ($FOVEA_TEST_POSTGRES, cluster.sh), with vectors in
+ * single and in half precision, and spread over three shards: identical answers to 200 queries; and
+ * with an HNSW index a recall of at least 0.98 among the first ten, limits and filters filled all
+ * the same.
  *
  * The vectors are made up to lie as CLIP's do (library/bench_vectors.h). FOVEA_TEST_ROWS and
  * FOVEA_TEST_DIM make it as large as one has time for: 50000 of 256 take some minutes.
@@ -23,12 +24,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { QUERIES = 200, TOP = 10, BATCH = 256 };
+enum { QUERIES = 200, FEW_QUERIES = 40, TOP = 10, BATCH = 256, MANY = 10000, SHARDS = 3 };
+enum { SINGLE, HALF, SPREAD, PLACES };
 
-static size_t rows = 3000;
-static int dim = 48;
+/* Identical answers are asked of START rows, then there are more: than the largest limit, and so
+ * many that an index that is not searched far enough misses some. */
+static size_t rows, start_rows = 2000, full_rows = 10500;
+static int dim = 32;
+static size_t recall_queries = FEW_QUERIES;
 static char *dir;
-static char file[4096], urls[2][4096]; /* single, half precision */
+static char file[4096], urls[PLACES][4096];
+static const char *const names[PLACES] = {"vector", "halfvec", "vector on three shards"};
 static struct bench_vectors vectors;
 
 static size_t number_from(const char *variable, size_t usual)
@@ -84,26 +90,51 @@ static void copy_to(const char *url, bool half)
     store_close(from);
 }
 
+static void url_of(char url[4096], const char *schema, int number)
+{
+    const char *server = getenv("FOVEA_TEST_POSTGRES");
+    snprintf(url, 4096, "%s%cschema=%s_%ld_%d", server, strchr(server, '?') ? '&' : '?', schema,
+             (long)getpid(), number);
+}
+
+/* Shards in the same database: what is sent to them does not know the difference. */
+static void spread(const char *url)
+{
+    struct err err;
+    struct store *store;
+    static char places[SHARDS][4096];
+    const char *servers[SHARDS];
+    int64_t moved;
+    for (int i = 0; i < SHARDS; i++) {
+        url_of(places[i], "shard", i);
+        servers[i] = places[i];
+    }
+    assert_ok(store_open(&store, url, STORE_WRITE, &err));
+    assert_ok(store_shards_make(store, servers, SHARDS, &moved, &err));
+    assert_int_equal(moved, rows);
+    store_close(store);
+}
+
 static int setup(void **state)
 {
     struct err err;
     struct store *store;
     int64_t model;
-    const char *url = getenv("FOVEA_TEST_POSTGRES");
     dir = scratch_make();
     snprintf(file, sizeof file, "%s", at(dir, "library.db"));
-    for (int i = 0; i < 2; i++)
-        snprintf(urls[i], sizeof urls[i], "%s%cschema=nearest_%ld_%d", url,
-                 strchr(url, '?') ? '&' : '?', (long)getpid(), i);
+    for (int i = 0; i < PLACES; i++)
+        url_of(urls[i], "nearest", i);
     random_start();
-    assert_ok(bench_vectors_open(&vectors, rows, dim, random_below(UINT32_MAX), &err));
+    rows = start_rows;
+    assert_ok(bench_vectors_open(&vectors, full_rows, dim, random_below(UINT32_MAX), &err));
     assert_ok(store_open(&store, file, STORE_WRITE, &err));
     assert_ok(store_model_use(store, "made up", "f00d", dim, &model, &err));
     put_rows(store, model, 0, rows);
     assert_ok(store_model_set_active(store, model, &err));
     store_close(store);
-    for (int i = 0; i < 2; i++)
-        copy_to(urls[i], i == 1);
+    for (int i = 0; i < PLACES; i++)
+        copy_to(urls[i], i == HALF);
+    spread(urls[SPREAD]);
     return 0;
 }
 
@@ -203,15 +234,35 @@ static void compare(const char *url)
 
 static void test_single_precision(void **state)
 {
-    compare(urls[0]);
+    compare(urls[SINGLE]);
 }
 
 static void test_half_precision(void **state)
 {
-    compare(urls[1]);
+    compare(urls[HALF]);
+}
+
+static void test_shards(void **state)
+{
+    compare(urls[SPREAD]);
 }
 
 /* --- the index ---------------------------------------------------------------------------- */
+
+/* In every library, up to this many. */
+static void grow(size_t end)
+{
+    struct err err;
+    struct store *store;
+    int64_t model;
+    for (int i = -1; i < PLACES; i++) {
+        assert_ok(store_open(&store, i < 0 ? file : urls[i], STORE_WRITE, &err));
+        assert_ok(store_model_active(store, &model, &err));
+        put_rows(store, model, rows, end);
+        store_close(store);
+    }
+    rows = end;
+}
 
 static double recall(const char *url, double *milliseconds)
 {
@@ -220,7 +271,7 @@ static double recall(const char *url, double *milliseconds)
     float *query = malloc((size_t)dim * sizeof *query);
     size_t found = 0;
     double start = 0, spent = 0;
-    for (size_t q = 0; q < QUERIES; q++) {
+    for (size_t q = 0; q < recall_queries; q++) {
         struct find_answer a, b;
         bench_vectors_query(&vectors, q, query);
         const struct find_request request = {
@@ -239,8 +290,8 @@ static double recall(const char *url, double *milliseconds)
     free(query);
     close_place(&here);
     close_place(&there);
-    *milliseconds = spent * 1e3 / QUERIES;
-    return (double)found / (QUERIES * TOP);
+    *milliseconds = spent * 1e3 / (double)recall_queries;
+    return (double)found / (double)(recall_queries * TOP);
 }
 
 static void explain(const char *text, char *out, size_t size)
@@ -273,48 +324,138 @@ static void assert_view_uses_index(int which, bool expected)
         fail_msg("%s", plan);
 }
 
-static void test_index(void **state)
+/* Of a shard, what a search of ten is sent as. */
+static void assert_shards_use_index(int64_t model)
 {
-    for (int i = 0; i < 2; i++) {
-        struct err err;
-        struct store *store;
-        struct store_hnsw index;
-        int64_t model;
-        double exact_ms, ms;
-        assert_true(recall(urls[i], &exact_ms) >= 1);
-        assert_view_uses_index(i, false);
-        assert_ok(store_open(&store, urls[i], STORE_WRITE, &err));
-        assert_ok(store_model_active(store, &model, &err));
-        assert_ok(store_hnsw_get(store, model, &index, &err));
-        assert_false(index.there);
-        double start = clock_seconds();
-        assert_ok(store_hnsw_make(store, model, 16, 64, &err));
-        double built = clock_seconds() - start;
-        assert_ok(store_hnsw_get(store, model, &index, &err));
-        assert_true(index.there && index.m == 16 && index.ef_construction == 64);
-        assert_true(index.size_bytes > 0);
-        assert_view_uses_index(i, true);
-        double share = recall(urls[i], &ms);
-        print_message("%s: %zu x %d, index built in %.1f s, %lld bytes; recall@10 %.4f, %.2f ms a "
-                      "query; exact %.2f ms\n",
-                      i ? "halfvec" : "vector", rows, dim, built, (long long)index.size_bytes,
-                      share, ms, exact_ms);
-        assert_true(share >= 0.98);
-        store_close(store);
+    char plan[1 << 14], sql[1 << 14], vector[1 << 13] = "[1";
+    for (int i = 1; i < dim && (size_t)i < sizeof vector / 2 - 2; i++)
+        strcat(vector, ",0");
+    for (int i = 0; i < SHARDS; i++) {
+        snprintf(sql, sizeof sql,
+                 "SELECT photo_id FROM shard_%ld_%d.embeddings_%lld ORDER BY vector <#> '%s]'"
+                 " LIMIT 74",
+                 (long)getpid(), i, (long long)model, vector);
+        explain(sql, plan, sizeof plan);
+        if (!strstr(plan, "_hnsw on embeddings_"))
+            fail_msg("%s", plan);
     }
 }
 
-/* As many as are wanted, whatever the index finds at first. */
-static void test_limits_and_filters(void **state)
+static int64_t size_of(struct store *store, int64_t model, const struct store_hnsw *index)
 {
     struct err err;
-    struct place there = open_place(urls[0]);
+    struct store_hnsw_part *parts;
+    size_t count;
+    int64_t sum = index->size_bytes;
+    assert_ok(store_hnsw_parts(store, model, &parts, &count, &err));
+    assert_int_equal(count, index->shards);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(parts[i].there);
+        sum += parts[i].size_bytes;
+    }
+    free(parts);
+    return sum;
+}
+
+static void make_index(int place)
+{
+    struct err err;
+    struct store *store;
+    struct store_hnsw index;
+    int64_t model;
+    double exact_ms, ms;
+    double exact = recall(urls[place], &exact_ms);
+    assert_true(exact >= 1);
+    assert_ok(store_open(&store, urls[place], STORE_WRITE, &err));
+    assert_ok(store_model_active(store, &model, &err));
+    assert_ok(store_hnsw_get(store, model, &index, &err));
+    assert_false(index.there);
+    double start = clock_seconds();
+    assert_ok(store_hnsw_make(store, model, 16, 64, &err));
+    double built = clock_seconds() - start;
+    assert_ok(store_hnsw_get(store, model, &index, &err));
+    assert_true(index.there && index.m == 16 && index.ef_construction == 64);
+    assert_int_equal(index.shards, place == SPREAD ? SHARDS : 0);
+    int64_t bytes = size_of(store, model, &index);
+    assert_true(bytes > 0);
+    if (place == SPREAD)
+        assert_shards_use_index(model);
+    store_close(store);
+    double share = recall(urls[place], &ms);
+    print_message("%s: %zu x %d, index built in %.1f s, %lld bytes; recall@10 %.4f, %.2f ms a "
+                  "query; exact %.2f ms\n",
+                  names[place], rows, dim, built, (long long)bytes, share, ms, exact_ms);
+    assert_true(share >= 0.98);
+}
+
+static void test_index(void **state)
+{
+    grow(full_rows);
+    for (int i = 0; i < PLACES; i++) {
+        if (i != SPREAD)
+            assert_view_uses_index(i, false);
+        make_index(i);
+        if (i != SPREAD)
+            assert_view_uses_index(i, true);
+    }
+}
+
+/* --- limits and filters ------------------------------------------------------------------- */
+
+/* By the index alone, which is asked here for more than a search would ask it. */
+static void nearest_by_index(struct store *store, int64_t model, const struct store_query *query,
+                             size_t limit)
+{
+    struct err err;
+    struct store_nearness how;
+    struct store_near *near = calloc(limit, sizeof *near);
+    size_t found;
+    assert_ok(store_nearest(store, model, query, limit, true, near, &found, &how, &err));
+    assert_true(how.approximate);
+    assert_int_equal(found, limit);
+    for (size_t i = 1; i < found; i++)
+        assert_true(near[i - 1].score >= near[i].score);
+    free(near);
+}
+
+static void test_index_fills(void **state)
+{
+    struct err err;
+    struct store *store;
+    int64_t model;
+    float *vector = malloc((size_t)dim * sizeof *vector);
+    int64_t *seventh = malloc((rows / 7 + 1) * sizeof *seventh);
+    const size_t many = rows < MANY ? rows * 4 / 5 : MANY;
+    bench_vectors_query(&vectors, 1, vector);
+    for (int place = SINGLE; place <= HALF; place++) {
+        struct place there = open_place(urls[place]);
+        struct store_query query = {.vector = vector, .dim = dim};
+        assert_ok(store_open(&store, urls[place], STORE_READ, &err));
+        assert_ok(store_model_active(store, &model, &err));
+        nearest_by_index(store, model, &query, many);
+        for (size_t i = 0; i < rows / 7; i++)
+            seventh[i] = there.snapshot->matrix->photo_ids[7 * i];
+        query.photo_ids = seventh;
+        query.photo_count = rows / 7;
+        nearest_by_index(store, model, &query, query.photo_count * 4 / 5);
+        store_close(store);
+        close_place(&there);
+    }
+    free(seventh);
+    free(vector);
+}
+
+/* As many as are wanted, whatever the index finds at first. */
+static void fill(const char *url)
+{
+    struct err err;
+    struct place there = open_place(url);
     struct filter filter = {0};
     struct find_answer answer;
     float *query = malloc((size_t)dim * sizeof *query);
     assert_ok(filter_add(&filter, FILTER_FOLDER, "/3", &err));
     bench_vectors_query(&vectors, 1, query);
-    const size_t limits[] = {1, rows / 20, rows / 10, rows < 10000 ? rows : 10000};
+    const size_t limits[] = {1, rows / 20, rows / 10, rows < MANY ? rows : MANY};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         struct find_request request = {
             .query = query, .limit = limits[i], .floor = -1, .weak = true};
@@ -332,29 +473,34 @@ static void test_limits_and_filters(void **state)
     close_place(&there);
 }
 
+static void test_limits_and_filters(void **state)
+{
+    for (int i = 0; i < PLACES; i++)
+        fill(urls[i]);
+}
+
 /* What comes is found by the index; without it every answer is exact again. */
 static void test_index_stays_current(void **state)
 {
     struct err err;
     struct store *store;
+    struct store_hnsw index;
     int64_t model;
     double ms;
-    for (int i = 0; i < 2; i++) {
-        assert_ok(store_open(&store, i ? urls[0] : file, STORE_WRITE, &err));
+    grow(full_rows + full_rows / 20);
+    for (int i = SINGLE; i < PLACES; i++) {
+        assert_true(recall(urls[i], &ms) >= 0.98);
+        assert_ok(store_open(&store, urls[i], STORE_WRITE, &err));
         assert_ok(store_model_active(store, &model, &err));
-        put_rows(store, model, rows, rows + rows / 10);
+        assert_fails(store_hnsw_make(store, model, 16, 20, &err), ERR_ARGUMENT, "ef_construction");
+        assert_fails(store_hnsw_make(store, 4711, 16, 64, &err), ERR_NOT_FOUND, "4711");
+        assert_ok(store_hnsw_drop(store, model, &err));
+        assert_ok(store_hnsw_drop(store, model, &err));
+        assert_ok(store_hnsw_get(store, model, &index, &err));
+        assert_false(index.there);
         store_close(store);
+        assert_true(recall(urls[i], &ms) >= 1);
     }
-    assert_true(recall(urls[0], &ms) >= 0.98);
-    assert_ok(store_open(&store, urls[0], STORE_WRITE, &err));
-    assert_ok(store_model_active(store, &model, &err));
-    assert_fails(store_hnsw_make(store, model, 16, 20, &err), ERR_ARGUMENT, "ef_construction");
-    assert_fails(store_hnsw_make(store, 4711, 16, 64, &err), ERR_NOT_FOUND, "4711");
-    assert_ok(store_hnsw_drop(store, model, &err));
-    assert_ok(store_hnsw_drop(store, model, &err));
-    store_close(store);
-    assert_true(recall(urls[0], &ms) >= 1);
-    compare(urls[0]);
 }
 
 static void test_too_many_dimensions(void **state)
@@ -362,7 +508,7 @@ static void test_too_many_dimensions(void **state)
     struct err err;
     struct store *store;
     int64_t wide, half;
-    assert_ok(store_open(&store, urls[0], STORE_WRITE, &err));
+    assert_ok(store_open(&store, urls[SINGLE], STORE_WRITE, &err));
     assert_ok(store_model_use(store, "wide", "2001", 2001, &wide, &err));
     assert_fails(store_hnsw_make(store, wide, 16, 64, &err), ERR_LIMIT, "2000 dimensions");
     store_keep_half(store);
@@ -383,7 +529,7 @@ static void test_view(void **state)
     struct store *store;
     int64_t model, other;
     char plan[1 << 12], sql[512];
-    assert_ok(store_open(&store, urls[1], STORE_WRITE, &err));
+    assert_ok(store_open(&store, urls[HALF], STORE_WRITE, &err));
     assert_ok(store_model_active(store, &model, &err));
     assert_ok(store_model_use(store, "other", "beef", 7, &other, &err));
     assert_ok(store_model_set_active(store, other, &err));
@@ -407,7 +553,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_single_precision),
         cmocka_unit_test(test_half_precision),
+        cmocka_unit_test(test_shards),
         cmocka_unit_test(test_index),
+        cmocka_unit_test(test_index_fills),
         cmocka_unit_test(test_limits_and_filters),
         cmocka_unit_test(test_view),
         cmocka_unit_test(test_index_stays_current),
@@ -417,7 +565,8 @@ int main(void)
         print_message("FOVEA_TEST_POSTGRES names no server: run by cluster.sh\n");
         return 77;
     }
-    rows = number_from("FOVEA_TEST_ROWS", rows);
+    full_rows = number_from("FOVEA_TEST_ROWS", full_rows);
+    recall_queries = getenv("FOVEA_TEST_ROWS") ? QUERIES : FEW_QUERIES;
     dim = (int)number_from("FOVEA_TEST_DIM", (size_t)dim);
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -17,6 +17,8 @@ static const struct {
     const char *part; /* of the text */
 } cases[] = {
     {"postgres://me@" NOWHERE "/photos", ERR_IO, "postgres://me@" NOWHERE "/photos: "},
+    {"postgres://me@" NOWHERE "/photos", ERR_IO, "Connection refused; is the server running"},
+    {"postgres://me@" NOWHERE ",127.0.0.1:2/photos", ERR_IO, "?; connection to server at"},
     {"postgresql://me:secret@" NOWHERE "/photos", ERR_IO, "postgres://me@" NOWHERE "/photos: "},
     {"postgres://me@" NOWHERE "/photos?password=secret", ERR_IO, "postgres://me@" NOWHERE},
     {"postgres://me@" NOWHERE "/photos?schema=other&connect_timeout=2", ERR_IO, "?schema=other"},

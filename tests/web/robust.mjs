@@ -171,6 +171,42 @@ export const tests = {
     await close();
   },
 
+  'who indexes a shared library is shown': async ({ browser, server }) => {
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+    });
+    const real = await api(server, 'GET', '/api/v1/status');
+    same(real.indexing.indexers, [], 'nobody indexes this library');
+    const indexer = { since_s: 60, silent_s: 1, in_hand: 8, found: 9000, failed: 0 };
+    const indexing = {
+      running: true,
+      photos: real.library.photos,
+      added: 0,
+      per_second: null,
+      since_s: 3,
+      indexers: [
+        { ...indexer, host: 'attic', pid: 71, todo: 5000, done: 1200 },
+        { ...indexer, host: '<b>nas</b>', pid: 72, todo: 4000, done: 0 },
+      ],
+    };
+    await page.route('**/api/v1/events', (route) =>
+      route.fulfill({
+        contentType: 'text/event-stream',
+        body: `event: status\ndata: ${JSON.stringify({ library: real.library, indexing })}\n\n`,
+      }),
+    );
+    await go('');
+    const shown = page.locator('.indexing');
+    await shown.filter({ hasText: 'Indexing by 2' }).waitFor();
+    same(
+      await shown.getAttribute('title'),
+      'attic, process 71: 1,200 of its 5,000 files done, 8 in hand\n' +
+        '<b>nas</b>, process 72: 0 of its 4,000 files done, 8 in hand',
+      'what each has done',
+    );
+    await close();
+  },
+
   'an error is shown, and can be tried again': async ({ browser, server }) => {
     const { page, go, close } = await openPage(browser, {
       url: server.url,

@@ -31,9 +31,15 @@ function skip(why) {
   process.exit(77);
 }
 
+// The shell is the same Chromium without its own windows and menus, and does the same in less time.
 const chromium =
   option('--chromium') ??
-  ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+  [
+    '/usr/bin/chromium-headless-shell',
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+  ].find(existsSync);
 if (!chromium) skip('the page in a browser: no Chromium here (scripts/setup --web installs it)');
 if (!existsSync(fileURLToPath(new URL('../../web/node_modules/playwright-core', import.meta.url))))
   skip('the page in a browser: its packages are not here (scripts/setup --web installs them)');

@@ -21,6 +21,7 @@ async function emptyLibrary(page, server, running) {
     photos: 0,
     added: 0,
     per_second: running ? 41.3 : null,
+    indexers: [],
     since_s: running ? 3 : null,
   };
   await page.route('**/api/v1/status', (route) =>

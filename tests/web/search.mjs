@@ -76,6 +76,31 @@ export const tests = {
     await close();
   },
 
+  'a view is found again as it was left': async ({ browser, server }) => {
+    const { page, go, close } = await openPage(browser, {
+      url: server.url,
+    });
+    await go('');
+    await tilesShown(page);
+    await searchFor(page, 'a waterfall');
+    const left = await page.evaluate(() => location.hash);
+    check(left.includes('q=a+waterfall'), left);
+    const view = (name) => page.getByRole('navigation', { name: 'Views' }).getByText(name);
+    await view('Categories').click();
+    await until(async () => box(page).isHidden(), 'the categories');
+    await view('Search').click();
+    same(await box(page).inputValue(), 'a waterfall', 'after the tab');
+    await page.locator('.tile').first().focus();
+    await page.keyboard.press('g');
+    await page.keyboard.press('c');
+    await until(async () => box(page).isHidden(), 'the categories by keys');
+    await page.keyboard.press('g');
+    await page.keyboard.press('s');
+    same(await page.evaluate(() => location.hash), left, 'the address after the keys');
+    same(await box(page).inputValue(), 'a waterfall', 'after the keys');
+    await close();
+  },
+
   'asks while one types, once for a word': async ({ browser, server }) => {
     const { page, go, close } = await openPage(browser, {
       url: server.url,

@@ -246,12 +246,25 @@ export interface LibraryStatus {
   revision: number;
 }
 
+export interface Indexer {
+  host: string;
+  pid: number;
+  since_s: number;
+  silent_s: number;
+  in_hand: number;
+  found: number;
+  todo: number;
+  done: number;
+  failed: number;
+}
+
 export interface Indexing {
   running: boolean;
   photos: number;
   added: number;
   per_second: number | null;
   since_s: number | null;
+  indexers: Indexer[];
 }
 
 export type Feature = 'duplicates' | 'categories' | 'groups' | 'map';

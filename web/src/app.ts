@@ -18,6 +18,7 @@ export interface App {
   openPhoto: (id: number, source: PhotoSource) => void;
   moreLike: (photo: Photo) => void;
   listChanged: () => void; // of a PhotoSource that was given
+  remember: (route: Route) => void; // where its tab leads, for a view that is being left
 }
 
 export interface View {

@@ -36,6 +36,9 @@ const withPhoto = (id: number): Route => {
   return { view, params };
 };
 
+const remember = (route: Route): void =>
+  shell.remember(route.view, formatRoute(withoutPhoto(route)));
+
 const viewer = new Viewer({
   onShow: (id) => router.note(withPhoto(id), 'replace'),
   onClose: () => router.note(withoutPhoto(router.route), 'replace'),
@@ -50,6 +53,7 @@ const app: App = {
     void viewer.open(id, source);
   },
   listChanged: () => viewer.placeInList(),
+  remember,
   moreLike: (photo: Photo) => {
     if (current !== 'search')
       router.go({ view: 'search', params: new URLSearchParams({ like: String(photo.id) }) });
@@ -66,15 +70,15 @@ const views: Record<ViewName, View> = {
 };
 let current: ViewName | null = null;
 
+router.watchNotes(remember);
 router.watch((route) => {
   const view = views[route.view];
   if (current && current !== route.view) views[current].leave();
   if (current !== route.view) window.scrollTo({ top: 0 });
   current = route.view;
   shell.show(route.view, view.element);
-  const plain = withoutPhoto(route);
-  shell.remember(route.view, formatRoute(plain));
-  view.enter(plain);
+  remember(route);
+  view.enter(withoutPhoto(route));
   const id = Number(route.params.get('photo'));
   if (id > 0 && viewer.shownId !== id) {
     router.note(withPhoto(id), 'replace');
@@ -120,11 +124,11 @@ window.addEventListener(
     if (goal) {
       event.preventDefault();
       event.stopPropagation();
-      router.go({ view: goal, params: new URLSearchParams() });
+      router.go(shell.remembered(goal));
     } else if (event.key === '/') {
       event.preventDefault();
       const own = current && views[current].focusInput;
-      if (!own) router.go({ view: 'search', params: new URLSearchParams() });
+      if (!own) router.go(shell.remembered('search'));
       (current ? views[current] : searchView).focusInput?.();
     } else if (event.key === '?') help.open();
   },

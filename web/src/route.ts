@@ -26,6 +26,7 @@ type Watcher = (route: Route) => void;
 
 export class Router {
   private readonly watchers: Watcher[] = [];
+  private readonly noters: Watcher[] = [];
 
   constructor() {
     window.addEventListener('popstate', () => this.tell());
@@ -45,12 +46,17 @@ export class Router {
     this.tell();
   }
 
-  // Changes the address without telling anyone: it follows what the page already shows.
+  // Changes the address to follow what the page already shows: nobody has to go anywhere.
   note(route: Route, how: 'push' | 'replace'): void {
     const hash = formatRoute(route);
     if (hash === window.location.hash) return;
     if (how === 'push') window.history.pushState(null, '', hash);
     else window.history.replaceState(null, '', hash);
+    for (const noter of this.noters) noter(route);
+  }
+
+  watchNotes(noter: Watcher): void {
+    this.noters.push(noter);
   }
 
   watch(watcher: Watcher): void {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // The frame around the views: the name, the four views, what the library is doing, the theme, help.
+import type { Indexing } from './api';
 import { h, replace } from './dom';
 import * as format from './format';
 import { icon, type IconName } from './icons';
 import type { Live, LiveState } from './live';
-import { formatRoute, type ViewName, viewNames } from './route';
+import { formatRoute, parseRoute, type Route, type ViewName, viewNames } from './route';
 import { themeButton } from './theme';
 
 const tabs: Record<ViewName, { label: string; icon: IconName }> = {
@@ -14,6 +15,15 @@ const tabs: Record<ViewName, { label: string; icon: IconName }> = {
   duplicates: { label: 'Duplicates', icon: 'layers' },
   categories: { label: 'Categories', icon: 'tag' },
 };
+
+// A line for each, where several may be at it.
+const whoIndexes = (indexing: Indexing): string =>
+  indexing.indexers
+    .map(
+      (one) =>
+        `${one.host}, process ${one.pid}: ${format.count(one.done)} of its ${format.count(one.todo)} files done, ${format.count(one.in_hand)} in hand`,
+    )
+    .join('\n') || 'fovea index is running';
 
 export class Shell {
   readonly main = h('main', { id: 'main', class: 'main', tabindex: '-1' });
@@ -90,6 +100,10 @@ export class Shell {
     this.links.get(name)?.setAttribute('href', hash);
   }
 
+  remembered(name: ViewName): Route {
+    return parseRoute(this.links.get(name)?.getAttribute('href') ?? `#/${name}`);
+  }
+
   private link(name: ViewName): HTMLElement {
     const tab = tabs[name];
     const link = h(
@@ -134,14 +148,15 @@ export class Shell {
     const speed = indexing.per_second
       ? ` · ${indexing.per_second.toFixed(indexing.per_second < 10 ? 1 : 0)}/s`
       : '';
+    const several = indexing.indexers.length > 1 ? ` by ${indexing.indexers.length}` : '';
     replace(
       this.status,
       indexing.running
         ? h(
             'span',
-            { class: 'indexing', title: 'fovea index is running' },
+            { class: 'indexing', title: whoIndexes(indexing) },
             h('span', { class: 'indexing-dot' }),
-            `Indexing · ${format.count(library.photos)}${speed}`,
+            `Indexing${several} · ${format.count(library.photos)}${speed}`,
           )
         : h(
             'span',

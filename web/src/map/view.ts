@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The map's place on the page: it fetches the coordinates, holds what is coloured, hidden, found and
-// selected, and tells the stage. The stage (and with it Three.js) is loaded when the map is first
-// looked at. The address restores method, colouring, hidden entries, the search and the camera.
+// The map's place on the page: it fetches the coordinates, changes what is shown of them (shown.ts)
+// by what people do, and tells the stage. The stage (and with it Three.js) is loaded when the map is
+// first looked at. The address (address.ts) restores what one looked at.
 import { getMap, isMaking, type MapData, type MapMethod, type Photo, search } from '../api';
 import type { App, View } from '../app';
 import { h, replace } from '../dom';
@@ -12,36 +12,30 @@ import type { Route } from '../route';
 import { parseText } from '../search/query';
 import { failure, notBuilt, notice } from '../states';
 import { toast } from '../toast';
-import { readCamera, writeCamera } from './camera';
+import { methods, readAddress, writeAddress } from './address';
 import { asJson, asPaths, coordinates, save } from './export';
 import { Groups } from './groups';
 import { keyTable } from './keys';
 import { type Label, Labels } from './labels';
 import { LegendList } from './legend';
-import { MapList, type Part } from './list';
+import { MapList } from './list';
 import { Marks, type Tool } from './marks';
 import {
   type Colouring,
   colourings,
   insidePolygon,
-  type Legend,
-  makeLegend,
   nearestPoints,
-  positionsOf,
   type ScreenPoint,
   sphereOf,
-  startPositions,
-  STATE,
 } from './model';
 import { Names } from './names';
 import { Panel } from './panel';
 import { Pointer } from './pointer';
+import { Shown } from './shown';
 import type { Stage } from './stage';
 import { Tip } from './tip';
 import { iconButton, menu, Segments } from './tools';
 
-const methods: Record<MapMethod, string> = { umap: 'UMAP', tsne: 't-SNE', pca: 'PCA' };
-const methodNames = Object.keys(methods) as MapMethod[];
 const colouringNames: Record<Colouring, string> = {
   category: 'Category',
   group: 'Group',
@@ -51,7 +45,6 @@ const colouringNames: Record<Colouring, string> = {
 const tools: Record<Tool, string> = { orbit: 'Turn', lasso: 'Lasso', box: 'Box' };
 const HITS_MAX = 1000;
 const LISTED_MAX = 500;
-const VISITED_MAX = 200;
 const AROUND = 8; // neighbours that a flight to a photograph brings into sight
 const ZOOM = 0.7;
 // The server makes a map anew at most so often; one that is behind the library is asked for again.
@@ -60,18 +53,8 @@ const BEHIND_TRIES = 12;
 
 export class MapView implements View {
   private method: MapMethod = 'umap';
-  private by: Colouring = 'category';
   private query = '';
-  private hidden = new Set<string>(); // names of legend entries
-  private data: MapData | null = null;
-  private positions: Float32Array = new Float32Array(0);
-  private start: Float32Array = new Float32Array(0); // where they came from
-  private legend: Legend = { entries: [], of: new Int16Array(0) };
-  private indexOf = new Map<number, number>(); // by id
-  private hits: Set<number> | null = null; // ids
-  private selected = new Set<number>(); // ids
-  private current: number | null = null; // the id that was clicked
-  private visited: number[] = []; // by `n`
+  private readonly shown = new Shown();
   private stage: Stage | null = null;
   private broken = false;
   private active = false;
@@ -148,16 +131,15 @@ export class MapView implements View {
   private readonly tip = new Tip(this.box, (id) => this.names.get(id));
   private readonly legendList = new LegendList({
     onToggle: (name) => {
-      if (!this.hidden.delete(name)) this.hidden.add(name);
+      if (!this.shown.hidden.delete(name)) this.shown.hidden.add(name);
       this.filterChanged();
     },
     onOnly: (name) => {
-      const others = this.legend.entries.filter((entry) => entry.name !== name);
-      this.hidden = new Set(others.map((entry) => entry.name));
+      this.shown.hideAllBut(name);
       this.filterChanged();
     },
     onAll: () => {
-      this.hidden.clear();
+      this.shown.hidden.clear();
       this.filterChanged();
     },
     onGo: (name) => this.goToEntry(name),
@@ -207,9 +189,9 @@ export class MapView implements View {
           ['Picture of the map (PNG)', () => this.savePicture()],
           [
             'Coordinates of all (JSON)',
-            () => void this.exportRows(this.data?.ids ?? [], 'coordinates'),
+            () => void this.exportRows(this.shown.data?.ids ?? [], 'coordinates'),
           ],
-          ['Paths of what is lit (text)', () => void this.exportRows(this.litIds(), 'paths')],
+          ['Paths of what is lit (text)', () => void this.exportRows(this.shown.litIds(), 'paths')],
         ]),
       ),
       h(
@@ -231,8 +213,8 @@ export class MapView implements View {
 
   private listen(): void {
     this.byField.addEventListener('change', () => {
-      this.by = this.byField.value as Colouring;
-      this.hidden.clear();
+      this.shown.by = this.byField.value as Colouring;
+      this.shown.hidden.clear();
       this.recolour();
       this.note();
     });
@@ -245,7 +227,7 @@ export class MapView implements View {
     });
     this.box.addEventListener('keydown', (event) => this.onKey(event));
     new Pointer(this.box, this.marks, {
-      pick: ({ x, y }, reach) => this.data?.ids[this.stage?.pick(x, y, reach) ?? -1] ?? null,
+      pick: ({ x, y }, reach) => this.shown.data?.ids[this.stage?.pick(x, y, reach) ?? -1] ?? null,
       over: (id, place) => this.point(id, place),
       choose: (id, add) => {
         if (id === null) this.clear();
@@ -270,26 +252,22 @@ export class MapView implements View {
   }
 
   enter(route: Route): void {
-    const { params } = route;
     this.active = true;
     this.stage?.rest(false);
-    const method = methodNames.find((name) => name === params.get('method')) ?? 'umap';
-    this.by = colourings.find((name) => name === params.get('by')) ?? 'category';
-    this.hidden = new Set(params.getAll('hide'));
-    const query = params.get('q') ?? '';
-    const asked = query !== this.query || (query !== '' && !this.hits);
+    const { method, by, query, hidden, at, list, camera } = readAddress(route.params);
+    const asked = query !== this.query || (query !== '' && !this.shown.hits);
     this.query = query;
     this.input.value = query;
-    this.byField.value = this.by;
+    this.shown.by = by;
+    this.byField.value = by;
+    this.shown.hidden = hidden;
     this.method = method;
     this.methodButtons.show(method);
-    const camera = readCamera(params.get('camera'));
-    const chosen = Number(params.get('at'));
     this.arrive = () => {
       if (camera) this.stage?.restore(camera);
-      if (chosen > 0 && chosen !== this.current) void this.choose(chosen, !camera);
+      if (at !== null && at !== this.shown.current) void this.choose(at, !camera);
       if (asked) void this.find(!camera);
-      this.showList(params.get('list') === '1');
+      this.showList(list);
     };
     void this.load();
   }
@@ -298,6 +276,7 @@ export class MapView implements View {
     this.active = false;
     clearTimeout(this.timer);
     this.noting.cancel();
+    this.app.remember(this.route()); // with what was still to be noted
     this.typing.cancel();
     this.latest.cancel();
     this.tip.hide();
@@ -313,24 +292,28 @@ export class MapView implements View {
     this.input.select();
   }
 
+  private route(): Route {
+    const params = writeAddress({
+      method: this.method,
+      by: this.shown.by,
+      query: this.query,
+      hidden: this.shown.hidden,
+      at: this.shown.current,
+      list: !this.list.element.hidden,
+      camera: this.stage?.where ?? null,
+    });
+    return { view: 'map', params };
+  }
+
   private note(): void {
-    if (!this.active) return;
-    const params = new URLSearchParams();
-    if (this.method !== 'umap') params.set('method', this.method);
-    if (this.by !== 'category') params.set('by', this.by);
-    if (this.query.trim()) params.set('q', this.query.trim());
-    for (const name of this.hidden) params.append('hide', name);
-    if (this.current !== null) params.set('at', String(this.current));
-    if (!this.list.element.hidden) params.set('list', '1');
-    if (this.stage) params.set('camera', writeCamera(this.stage.where));
-    this.app.router.note({ view: 'map', params }, 'replace');
+    if (this.active) this.app.router.note(this.route(), 'replace');
   }
 
   // Over an empty place, or in a corner of the map that is here already.
   private say(text: string): void {
-    this.badge.hidden = text === '' || this.data === null;
+    this.badge.hidden = text === '' || this.shown.data === null;
     this.badge.textContent = text;
-    if (this.data) return;
+    if (this.shown.data) return;
     this.cover.hidden = false;
     replace(this.cover, h('p', { class: 'waiting', role: 'status' }, text));
   }
@@ -343,7 +326,7 @@ export class MapView implements View {
 
   private async load(): Promise<void> {
     clearTimeout(this.timer);
-    if (!this.data || this.data.method !== this.method) this.say('Fetching the map …');
+    if (!this.shown.data || this.shown.data.method !== this.method) this.say('Fetching the map …');
     try {
       const { features } = await this.app.live.whenKnown();
       if (!features.includes('map')) {
@@ -385,22 +368,12 @@ export class MapView implements View {
     }
     await this.openStage();
     const { stage } = this;
-    const before = this.data;
-    const end = positionsOf(data);
-    const now = stage?.positionsNow() ?? this.positions;
-    const way = before
-      ? startPositions(data.ids, end, before.ids, now)
-      : { start: end, moved: false, fresh: 0 };
-    this.data = data;
-    this.positions = end;
-    this.start = way.start;
-    this.indexOf = new Map(data.ids.map((id, i) => [id, i]));
-    for (const id of this.selected) if (!this.indexOf.has(id)) this.selected.delete(id);
+    const known = this.shown.data !== null;
+    const { moved, fresh } = this.shown.take(data, stage?.positionsNow());
     this.cover.hidden = !this.broken;
     this.say('');
-    stage?.setPoints(data.ids, way.start, end, way.moved);
-    if (before && way.fresh > 0)
-      toast(`${format.plural(way.fresh, 'new photograph')} on the map.`);
+    stage?.setPoints(data.ids, this.shown.start, this.shown.positions, moved);
+    if (known && fresh > 0) toast(`${format.plural(fresh, 'new photograph')} on the map.`);
     this.recolour();
     const { arrive } = this;
     this.arrive = null;
@@ -437,69 +410,39 @@ export class MapView implements View {
       frames: String(stage.frames),
       calls: String(stage.drawCalls),
       pictures: String(stage.pictures),
-      photographs: String(this.data?.ids.length ?? 0),
+      photographs: String(this.shown.data?.ids.length ?? 0),
     });
   }
 
   private recolour(): void {
-    const { data, stage } = this;
-    if (!data) return;
-    this.legend = makeLegend(data, this.by);
+    const { shown, stage } = this;
+    if (!shown.data) return;
+    shown.recolour();
     stage?.cloud.setColours(
-      this.legend.entries.map((entry) => entry.colour),
-      this.legend.of,
+      shown.legend.entries.map((entry) => entry.colour),
+      shown.legend.of,
     );
-    this.legendList.show(this.legend, this.hidden);
+    this.legendList.show(shown.legend, shown.hidden);
     this.restate();
     this.relabel();
   }
 
   private relabel(): void {
-    if (this.data)
-      this.groups.set(this.data, this.by, this.legend, (name) => this.hidden.has(name), {
-        start: this.start,
-        end: this.positions,
-      });
+    const { data, by, legend, hidden, start, positions } = this.shown;
+    if (data)
+      this.groups.set(data, by, legend, (name) => hidden.has(name), { start, end: positions });
     this.stage?.invalidate();
   }
 
-  private isVisible(index: number): boolean {
-    return !this.hidden.has(this.legend.entries[this.legend.of[index] ?? -1]?.name ?? '');
-  }
-
-  // Something was found or selected, and this is not of it.
-  private isDim(id: number): boolean {
-    const narrowed = this.hits ?? (this.selected.size > 0 ? this.selected : null);
-    return narrowed !== null && !narrowed.has(id) && !this.selected.has(id) && id !== this.current;
-  }
-
-  private isLit(index: number): boolean {
-    return this.isVisible(index) && !this.isDim(this.data?.ids[index] ?? 0);
-  }
-
-  private litIds(): number[] {
-    return this.data?.ids.filter((_, i) => this.isLit(i)) ?? [];
-  }
-
-  // Every point's state follows from what is hidden, found, selected and current.
   private restate(): void {
-    const { data } = this;
-    if (!data) return;
-    const shown = this.legend.entries.map(({ name }) => !this.hidden.has(name));
-    const narrowed = this.hits !== null || this.selected.size > 0;
-    const states = Uint8Array.from(data.ids, (id, i) => {
-      if (!shown[this.legend.of[i] ?? -1]) return STATE.hidden;
-      if (id === this.current) return STATE.chosen;
-      if (!narrowed) return STATE.plain;
-      return this.isDim(id) ? STATE.dim : STATE.hit;
-    });
-    this.stage?.cloud.setStates(states);
+    if (!this.shown.data) return;
+    this.stage?.cloud.setStates(this.shown.states());
     this.stage?.invalidate();
-    if (!this.list.element.hidden) this.list.show(this.parts());
+    if (!this.list.element.hidden) this.list.show(this.shown.parts());
   }
 
   private filterChanged(): void {
-    this.legendList.mark(this.hidden);
+    this.legendList.mark(this.shown.hidden);
     this.restate();
     this.relabel();
     this.note();
@@ -510,7 +453,7 @@ export class MapView implements View {
     this.note();
     if (texts.length === 0) {
       this.searching.cancel();
-      this.hits = null;
+      this.shown.hits = null;
       this.found.textContent = unwanted.length > 0 ? 'What should it look like?' : '';
       this.restate();
       return;
@@ -521,7 +464,7 @@ export class MapView implements View {
       );
       if (!answer) return;
       const { results, strong, strong_total } = answer.value;
-      this.hits = new Set(results.map((hit) => hit.photo.id));
+      this.shown.hits = new Set(results.map((hit) => hit.photo.id));
       this.found.textContent = strong
         ? format.plural(strong_total, 'match', 'matches')
         : 'no strong match; the closest one';
@@ -533,37 +476,36 @@ export class MapView implements View {
   }
 
   private flyToHits(): void {
-    const ids = this.hits ?? this.selected;
-    const indices = [...ids].flatMap((id) => this.indexOf.get(id) ?? []);
+    const indices = this.shown.indices(this.shown.hits ?? this.shown.selected);
     if (indices.length === 0) return;
-    const { centre, radius } = sphereOf(this.positions, indices);
+    const { centre, radius } = sphereOf(this.shown.positions, indices);
     this.stage?.flyTo(centre, radius);
   }
 
   private goToLabel(label: Label): void {
-    const { centre, radius } = sphereOf(this.positions, label.indices);
+    const { centre, radius } = sphereOf(this.shown.positions, label.indices);
     this.stage?.flyTo(centre, radius);
-    const ids = label.indices.flatMap((i) => this.data?.ids[i] ?? []);
+    const ids = this.shown.ids(label.indices);
     void this.select(ids, titleOf(label.name, ids.length));
   }
 
   private goToEntry(name: string): void {
-    const entry = this.legend.entries.findIndex((one) => one.name === name);
-    if (this.hidden.delete(name)) this.filterChanged();
-    const indices = [...this.legend.of.keys()].filter((i) => this.legend.of[i] === entry);
+    if (this.shown.hidden.delete(name)) this.filterChanged();
+    const indices = this.shown.indicesOfEntry(name);
     this.goToLabel({ name, count: indices.length, indices, colour: null });
   }
 
   private selectIn(polygon: ScreenPoint[], add: boolean): void {
-    const { stage, data } = this;
+    const { stage } = this;
+    const { data } = this.shown;
     if (!stage || !data) return;
     const now = stage.positionsNow();
     const ids = data.ids.filter((_, i) => {
-      if (!this.isVisible(i)) return false;
+      if (!this.shown.isVisible(i)) return false;
       const at = stage.project(now[3 * i] ?? 0, now[3 * i + 1] ?? 0, now[3 * i + 2] ?? 0);
       return at !== null && insidePolygon(polygon, at.x, at.y);
     });
-    this.selectIds(add ? [...new Set([...this.selected, ...ids])] : ids);
+    this.selectIds(add ? [...new Set([...this.shown.selected, ...ids])] : ids);
   }
 
   private selectIds(ids: readonly number[]): void {
@@ -571,9 +513,8 @@ export class MapView implements View {
   }
 
   private async select(ids: readonly number[], title: string): Promise<void> {
-    const selected = new Set(ids);
-    this.selected = selected;
-    this.current = null;
+    this.shown.select(ids);
+    const { selected } = this.shown;
     this.restate();
     if (ids.length === 0) {
       this.panel.hide();
@@ -581,26 +522,17 @@ export class MapView implements View {
     }
     this.panel.showSelection(ids, [], title);
     const photos = await this.names.all(ids.slice(0, LISTED_MAX)).catch(() => []);
-    if (this.selected === selected) this.panel.showSelection(ids, photos, title);
+    if (this.shown.selected === selected) this.panel.showSelection(ids, photos, title);
   }
 
   // The walk by `n` goes on from there.
   private toggleSelected(id: number): void {
-    const selected = new Set(this.selected);
+    const selected = new Set(this.shown.selected);
     if (!selected.delete(id)) selected.add(id);
     this.selectIds([...selected]);
-    this.current = id;
+    this.shown.current = id;
     this.restate();
     this.note();
-  }
-
-  private parts(): Part[] {
-    const parts: Part[] = this.legend.entries.map(({ name, colour }) => ({ name, colour, ids: [] }));
-    this.data?.ids.forEach((id, i) => {
-      if (this.isVisible(i) && (!this.hits || this.hits.has(id)))
-        parts[this.legend.of[i] ?? -1]?.ids.push(id);
-    });
-    return parts;
   }
 
   private showList(shown: boolean): void {
@@ -610,7 +542,7 @@ export class MapView implements View {
     this.listButton.setAttribute('aria-pressed', String(shown));
     if (shown === was) return;
     if (shown) {
-      this.list.show(this.parts());
+      this.list.show(this.shown.parts());
       this.list.element.focus({ preventScroll: true });
     } else {
       this.stage?.invalidate();
@@ -620,30 +552,29 @@ export class MapView implements View {
   }
 
   private async choose(id: number, fly: boolean): Promise<void> {
-    const index = this.indexOf.get(id);
+    const index = this.shown.index(id);
     if (index === undefined) return;
-    this.current = id;
-    this.selected = new Set();
+    this.shown.select([], id);
     this.restate();
     this.note();
     if (fly) {
-      const around = nearestPoints(this.positions, index, AROUND, (i) => this.isVisible(i));
+      const { positions } = this.shown;
+      const around = nearestPoints(positions, index, AROUND, (i) => this.shown.isVisible(i));
       const [far] = around.slice(-1);
-      const { centre } = sphereOf(this.positions, [index]);
-      const radius = far === undefined ? 0.12 : distanceBetween(this.positions, index, far);
+      const { centre } = sphereOf(positions, [index]);
+      const radius = far === undefined ? 0.12 : distanceBetween(positions, index, far);
       this.stage?.flyTo(centre, Math.min(0.5, Math.max(0.06, radius)));
     }
     try {
       const photo = await this.names.get(id);
-      if (this.current === id) await this.panel.showPhoto(photo);
+      if (this.shown.current === id) await this.panel.showPhoto(photo);
     } catch (error) {
       toast((error as Error).message);
     }
   }
 
   private clear(): void {
-    this.current = null;
-    this.selected = new Set();
+    this.shown.select([]);
     this.panel.hide();
     this.tip.hide();
     this.restate();
@@ -669,7 +600,7 @@ export class MapView implements View {
   }
 
   private async exportRows(ids: readonly number[], what: 'coordinates' | 'paths'): Promise<void> {
-    const { data } = this;
+    const { data } = this.shown;
     if (!data || ids.length === 0) return;
     if (ids.length > LISTED_MAX) toast(`Collecting ${format.plural(ids.length, 'name')} …`);
     try {
@@ -697,16 +628,16 @@ export class MapView implements View {
       return;
     const arrow = event.shiftKey && event.key.startsWith('Arrow');
     const table = keyTable(stage, {
-      next: () => this.nextNeighbour(),
-      previous: () => this.previousNeighbour(),
+      next: () => this.walkTo(this.shown.next(stage.where.target)),
+      previous: () => this.walkTo(this.shown.previous()),
       flyToHits: () => this.flyToHits(),
       toggleSelected: () => {
-        if (this.current !== null) this.toggleSelected(this.current);
+        if (this.shown.current !== null) this.toggleSelected(this.shown.current);
       },
-      selectLit: () => this.selectIds(this.litIds()),
+      selectLit: () => this.selectIds(this.shown.litIds()),
       open: () => {
-        if (this.current !== null)
-          void this.names.get(this.current).then((photo) => this.openPhoto(photo, [photo]));
+        if (this.shown.current !== null)
+          void this.names.get(this.shown.current).then((photo) => this.openPhoto(photo, [photo]));
       },
       clear: () => this.clear(),
       list: () => this.showList(true),
@@ -718,33 +649,12 @@ export class MapView implements View {
     action();
   }
 
-  // To the nearest lit point that this walk has not been at; the first is the one nearest to what is
-  // looked at.
-  private nextNeighbour(): void {
-    const { data } = this;
-    if (!data) return;
-    const from = this.current === null ? undefined : this.indexOf.get(this.current);
-    if (from !== undefined)
-      this.visited = [...this.visited.slice(-VISITED_MAX), this.current as number];
-    else this.visited = [];
-    const been = new Set(this.visited);
-    const fits = (i: number): boolean => this.isLit(i) && !been.has(data.ids[i] ?? 0);
-    const origin = from ?? this.stage?.where.target ?? [0, 0, 0];
-    const [next] = nearestPoints(this.positions, origin, 1, fits);
-    const id = next === undefined ? undefined : data.ids[next];
-    if (id !== undefined) this.walkTo(id);
-  }
-
-  private previousNeighbour(): void {
-    const id = this.visited.pop();
-    if (id !== undefined) this.walkTo(id);
-  }
-
   // Going from one to the next keeps what was selected by the way.
-  private walkTo(id: number): void {
-    const { selected } = this;
+  private walkTo(id: number | undefined): void {
+    if (id === undefined) return;
+    const { selected } = this.shown;
     void this.choose(id, true);
-    this.selected = selected;
+    this.shown.selected = selected;
     this.restate();
   }
 }
