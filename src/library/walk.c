@@ -354,7 +354,7 @@ static enum status list_dir(struct walker *w, struct dir *dir)
     if (w->options->on_dir)
         w->options->on_dir(w->options->context, dir->path);
     DIR *stream = opendir(dir->path);
-    struct stat st;
+    struct stat st = {0};
     /* Names can be listed without the right to look at what they name. */
     int why = !stream || fstatat(dirfd(stream), ".", &st, 0) != 0 ? errno : 0;
     enum status status = OK;

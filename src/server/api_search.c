@@ -120,7 +120,7 @@ static enum status fill(struct server *server, const struct view *view,
             uint8_t *pixels = vectors->pixels + uploads++ * side * side * 3;
             job.pixels = pixels;
             status = upload_pixels(server, wanted, pixels, err);
-        } else if (!job.text) {
+        } else if (wanted && !wanted->text) {
             status = photo_vector(view, wanted->photo_id, out, err);
         }
         if (status != OK)

@@ -12,12 +12,11 @@
 
 #define POSTGRES_SCHEMA "fovea" /* unless the URL says schema=NAME */
 
-/* Two columns hold the same path; the order of paths. A btree's entry has less room than the
- * longest path takes, so the indexes are of a path's first bytes and a digest of the whole, where
- * there is more (postgres_schema.c). */
+/* Two columns hold the same path. A btree's entry has less room than the longest path takes, so the
+ * indexes are of a path's first bytes and a digest of the whole, where there is more
+ * (postgres_schema.c). */
 #define POSTGRES_SAME_PATH(a, b)                                                                   \
     "path_head(" a ") = path_head(" b ") AND path_rest(" a ") = path_rest(" b ")"
-#define POSTGRES_BY_PATH(path) "path_head(" path "), " path
 
 /* Slots of prepared statements, by the file that uses them. */
 enum pg_slot {
@@ -215,7 +214,8 @@ MUST_USE enum status postgres_reap(struct postgres_store *, int64_t but, struct 
 /* Lets the others know that this indexer is alive, until it is stopped. */
 MUST_USE enum status postgres_beat_start(struct postgres_store *, struct err *err);
 void postgres_beat_stop(struct postgres_store *);
-void postgres_beat_tell(struct postgres_beat *, const struct store_progress *);
+/* Outside a transaction. */
+void postgres_beat_tell(struct postgres_store *, const struct store_progress *);
 
 /* postgres_claims.c */
 /* Within a transaction: whether no other indexer counts on what is there; none joins before it

@@ -48,7 +48,7 @@ static void close_range(struct range *range)
 #define BELOW                                                                                      \
     " WHERE path_head(files.path) BETWEEN path_head(greatest($1, $3)) AND path_head($2)"           \
     "  AND files.path >= $1 AND files.path < $2 AND files.path > $3"                               \
-    " ORDER BY " POSTGRES_BY_PATH("files.path")
+    " ORDER BY files.path"
 
 enum {
     COL_PATH,

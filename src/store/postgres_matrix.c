@@ -158,7 +158,7 @@ static enum status fill(struct load *load, const struct store_matrix *old, struc
     if (status == OK)
         status = copy_rows(load,
                            "COPY (SELECT photo_id, path FROM files WHERE photo_id IS NOT NULL"
-                           " ORDER BY " POSTGRES_BY_PATH("path") ") TO STDOUT (FORMAT binary)",
+                           " ORDER BY path) TO STDOUT (FORMAT binary)",
                            take_file, err);
     if (status == OK)
         status = matrix_build_arrays(b, load->store->label, err);

@@ -72,7 +72,7 @@ static enum status read_failures(struct postgres_store *s, struct store_failure 
 {
     struct pg q = pg_start(s, PG_FAILURES,
                            "SELECT path, failure, size_bytes, mtime_ns FROM files"
-                           " WHERE failure IS NOT NULL ORDER BY " POSTGRES_BY_PATH("path"));
+                           " WHERE failure IS NOT NULL ORDER BY path");
     bool row;
     enum status status = pg_row(&q, &row, err);
     while (status == OK && row) {

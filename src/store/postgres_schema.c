@@ -12,8 +12,8 @@
  *
  * Everything lies in a schema of its own, "fovea" or what the URL says; a schema that holds
  * anything else is left alone. Whole numbers are bigint (pg_sql.h says why), paths and reasons of
- * failures bytea: any bytes, compared as bytes. What a path is found by is its first 1,024 bytes
- * (path_head), which give the order, and a digest of those that are longer (path_rest). Names are
+ * failures bytea: any bytes, compared as bytes. A path is found by its first 1,024 bytes
+ * (path_head; so are those in a folder) and a digest of it, if it is longer (path_rest). Names are
  * compared as bytes as well (COLLATE "C"), so that the order is that of the SQLite store.
  *
  * A table of vectors has no foreign keys and is never the object of ON CONFLICT: it may be

@@ -84,6 +84,8 @@ mkdir pictures
 cp "$images"/* pictures
 cp pictures/gray.jpg pictures/copy.jpg
 printf 'no picture' >pictures/broken.jpg
+deep=pictures/$(head -c 2700 /dev/urandom | base64 -w 0 | tr / _ | fold -w 200 | paste -sd /)
+mkdir -p "$deep" && cp pictures/gray.jpg "$deep" # longer than what a btree can hold
 for library in "$file" "$database"; do
     run index pictures --model demo --store "$library"
     expect_code 0

@@ -7,7 +7,9 @@
 #include "../failing_memory.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 const char *const failure_names[FAIL_KINDS] = {
     "one allocation",      "memory runs out", "an I/O error", "the disk is full",
@@ -25,11 +28,36 @@ static _Atomic enum failure kind;
 static atomic_long countdown; /* 0: nothing is planned, or it has happened */
 static atomic_bool for_good;
 
-void failing_plan(enum failure what, long n)
+/* Hashes of call stacks that have failed, each by its innermost calls, ours among them: with all of
+ * them an export has 3,000 ways to an allocation, most of them SQLite's parser's own. */
+enum { STACKS_MAX = 1 << 15, FRAMES = 12 };
+static atomic_bool by_stack;
+static pthread_mutex_t stacks_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t stacks[STACKS_MAX]; /* by open addressing; 0: free */
+static size_t stack_count;
+
+static void plan(enum failure what, long n, bool stack)
 {
     atomic_store(&kind, what);
     atomic_store(&for_good, false);
+    atomic_store(&by_stack, stack);
     atomic_store(&countdown, n);
+}
+
+void failing_plan(enum failure what, long n)
+{
+    plan(what, n, false);
+}
+
+void failing_plan_stack(enum failure what)
+{
+    plan(what, 1, true);
+}
+
+void failing_forget(void)
+{
+    memset(stacks, 0, sizeof stacks);
+    stack_count = 0;
 }
 
 bool failing_end(void)
@@ -39,10 +67,34 @@ bool failing_end(void)
     return reached;
 }
 
+/* Whether the caller's call stack is a new one; it is known from then on. */
+static bool add_stack(void)
+{
+    void *frames[FRAMES];
+    int count = backtrace(frames, FRAMES);
+    uint64_t hash = XXH3_64bits(frames, (size_t)count * sizeof *frames) | 1;
+    pthread_mutex_lock(&stacks_lock);
+    size_t at = hash % STACKS_MAX;
+    while (stacks[at] && stacks[at] != hash)
+        at = (at + 1) % STACKS_MAX;
+    bool added = !stacks[at] && atomic_load(&countdown) == 1;
+    if (added) {
+        stacks[at] = hash;
+        stack_count++;
+        atomic_store(&countdown, 0);
+    }
+    if (stack_count >= STACKS_MAX / 2)
+        abort(); /* make the table larger */
+    pthread_mutex_unlock(&stacks_lock);
+    return added;
+}
+
 /* One of the kind that is planned. */
 static bool counts_down(void)
 {
     long left = atomic_load(&countdown);
+    if (atomic_load(&by_stack))
+        return left == 1 && add_stack();
     while (left > 0 && !atomic_compare_exchange_weak(&countdown, &left, left - 1))
         ;
     return left == 1;
@@ -64,6 +116,8 @@ bool failing_memory(void)
 
 void failing_open(void)
 {
+    void *frame;
+    backtrace(&frame, 1); /* what it loads the first time is loaded now */
     failing_memory_wrap_sqlite();
 }
 

@@ -29,6 +29,11 @@ extern const char *const failure_names[FAIL_KINDS];
 void failing_open(void);
 /* The n-th one from now fails (n >= 1). */
 void failing_plan(enum failure, long n);
+/* The first one from now fails whose call stack (its innermost calls) has not failed since
+ * failing_forget(): a point of the program is met hundreds of times, and it is its callers that
+ * decide what becomes of the failure. */
+void failing_plan_stack(enum failure);
+void failing_forget(void);
 /* Nothing fails any more. Whether the failure was reached. */
 bool failing_end(void);
 

@@ -9,7 +9,7 @@
  * time it succeeds all the same, or says in one line why not; an interrupted or a short read or
  * write is no failure at all. Afterwards the library is sound and the same session succeeds. Leaks
  * are the sanitizer's to find. In CI n goes in random steps from a printed seed; FOVEA_TEST_LONG=1
- * takes every n.
+ * takes each call stack that leads to an operation once, FOVEA_TEST_LONG=every every n.
  */
 #include "../fuzz/fuzz.h"
 #include "../fuzz/rig.h"
@@ -29,8 +29,10 @@
 #include "library/thumbs.h"
 #include "server/internal.h"
 
-#include <jansson.h>
 #include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,11 +331,15 @@ static uint32_t below(uint32_t limit) /* splitmix64 */
     return (uint32_t)((z ^ (z >> 31)) >> 16) % limit;
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
 static void clear_folder(void)
 {
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s' && mkdir '%s'", folder, folder);
-    FUZZ_CHECK(system(command) == 0);
+    FUZZ_CHECK(nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT);
+    FUZZ_CHECK(mkdir(folder, 0777) == 0);
 }
 
 /* A name that was not put together for want of memory must not become one of this folder. */
@@ -393,14 +399,17 @@ static void remove_library(void)
     }
 }
 
-/* Whether the n-th operation of the kind was reached. */
+/* Whether the n-th operation of the kind was reached; n = 0: one with a new call stack. */
 static bool run_once(const struct scenario *s, enum failure kind, long n, bool *failed)
 {
     struct err err = {0};
     clear_folder();
     if (s->library_new)
         remove_library();
-    failing_plan(kind, n);
+    if (n)
+        failing_plan(kind, n);
+    else
+        failing_plan_stack(kind);
     enum status status = s->run(&err);
     bool reached = failing_end();
     *failed = status != OK;
@@ -416,24 +425,31 @@ static bool run_once(const struct scenario *s, enum failure kind, long n, bool *
     return reached;
 }
 
-static void run_kind(const struct scenario *s, enum failure kind, bool every)
+enum length { SOME, STACKS, EVERY };
+
+static void run_kind(const struct scenario *s, enum failure kind, enum length length)
 {
     long n = 0, sessions = 0, failures = 0;
     bool reached = true, failed;
     uint32_t steps = MEMORY >> kind & 1 ? s->memory_steps : s->file_steps;
-    for (; reached && (every || sessions < SESSIONS_SHORT); sessions++) {
-        n += every ? 1 : 1 + below(steps);
+    failing_forget();
+    for (; reached && (length != SOME || sessions < SESSIONS_SHORT); sessions++) {
+        n += length == SOME ? 1 + below(steps) : length == EVERY;
         reached = run_once(s, kind, n, &failed);
         failures += failed;
     }
-    printf("%-9s %-20s %5ld sessions, up to operation %ld, %ld ended in an error\n", s->name,
-           failure_names[kind], sessions, n, failures);
+    printf("%-9s %-20s %5ld sessions, ", s->name, failure_names[kind], sessions);
+    if (length == STACKS)
+        printf("each of another call stack, ");
+    else
+        printf("up to operation %ld, ", n);
+    printf("%ld ended in an error\n", failures);
     fflush(stdout);
     if (kind == FAIL_MEMORY_LONG)
         FUZZ_CHECK(failures > 0); /* or nothing has failed at all */
 }
 
-static void run_scenario(const struct scenario *s, bool every)
+static void run_scenario(const struct scenario *s, enum length length)
 {
     struct err err = {0};
     if (s->run == run_handlers)
@@ -442,7 +458,7 @@ static void run_scenario(const struct scenario *s, bool every)
     FUZZ_CHECK_OK(s->run(&err), &err);
     for (enum failure kind = 0; kind < FAIL_KINDS; kind++)
         if (s->kinds >> kind & 1)
-            run_kind(s, kind, every);
+            run_kind(s, kind, length);
     server_close(server);
     server = NULL;
 }
@@ -450,7 +466,9 @@ static void run_scenario(const struct scenario *s, bool every)
 int main(int argc, char **argv)
 {
     const char *seed = getenv("FOVEA_TEST_SEED"), *all = getenv("FOVEA_TEST_LONG");
-    bool every = all && *all && strcmp(all, "0") != 0;
+    enum length length = !all || !*all || strcmp(all, "0") == 0 ? SOME
+                         : strcmp(all, "every") == 0            ? EVERY
+                                                                : STACKS;
     state = seed ? strtoull(seed, NULL, 0) : 42;
     printf("seed %llu\n", (unsigned long long)state);
     setenv("FOVEA_SANDBOX", "off", 1); /* children are not wrapped */
@@ -463,7 +481,7 @@ int main(int argc, char **argv)
     FUZZ_CHECK(mkdir(rig_path("here"), 0777) == 0 && chdir(rig_path("here")) == 0);
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
         if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)
-            run_scenario(&scenarios[i], every);
+            run_scenario(&scenarios[i], length);
     model_close(model);
     return 0;
 }
