@@ -214,7 +214,8 @@ MUST_USE enum status postgres_reap(struct postgres_store *, int64_t but, struct 
 /* Lets the others know that this indexer is alive, until it is stopped. */
 MUST_USE enum status postgres_beat_start(struct postgres_store *, struct err *err);
 void postgres_beat_stop(struct postgres_store *);
-void postgres_beat_tell(struct postgres_beat *, const struct store_progress *);
+/* Outside a transaction. */
+void postgres_beat_tell(struct postgres_store *, const struct store_progress *);
 
 /* postgres_claims.c */
 /* Within a transaction: whether no other indexer counts on what is there; none joins before it

@@ -11,6 +11,9 @@
  * It never makes the row: one that is missing was removed by somebody who took this indexer for
  * dead (a machine that slept), and the run itself has to learn that its claims are gone.
  *
+ * Where the thread gets no connection (a role may have few), the run gives the sign itself, as
+ * often as it tells how far it is.
+ *
  * When the server is away, it tries to connect again every second; it never waits for a lock for
  * longer than two, so that a run ends when it is told to.
  */
@@ -35,6 +38,7 @@ struct postgres_beat {
     pthread_cond_t wake;
     pthread_mutex_t lock; /* guards what follows */
     bool stop;
+    double heard; /* the last beat, on clock_seconds() */
     struct store_progress progress;
 };
 
@@ -81,29 +85,28 @@ static enum status write_beat(struct postgres_store *s, int64_t id, const struct
     return pg_run(&q, err);
 }
 
-static enum status beat(struct postgres_beat *b, const struct store_progress *progress,
+static enum status beat(struct postgres_store *s, int64_t id, const struct store_progress *progress,
                         struct err *err)
 {
-    struct postgres_store *s = &b->hand;
     enum status status = pg_begin_quiet_write(s, err);
     if (status != OK)
         return status;
     status = pg_exec(s, "SET LOCAL lock_timeout = '2s'", err);
     if (status == OK)
-        status = write_beat(s, b->indexer_id, progress, err);
+        status = write_beat(s, id, progress, err);
     if (status == OK)
-        status = postgres_reap(s, b->indexer_id, err);
+        status = postgres_reap(s, id, err);
     return pg_finish(s, status, err);
 }
 
-static bool beat_once(struct postgres_beat *b, const struct store_progress *progress)
+static bool beat_once(struct postgres_store *s, int64_t id, const struct store_progress *progress)
 {
     struct pg_tries tries = {0};
     struct err ignored; /* the run itself meets the same */
     enum status status;
     do
-        status = beat(b, progress, &ignored);
-    while (pg_again(&b->hand, &tries, &status, &ignored));
+        status = beat(s, id, progress, &ignored);
+    while (pg_again(s, &tries, &status, &ignored));
     return status == OK;
 }
 
@@ -129,8 +132,11 @@ static void *run(void *context)
     while (!b->stop) {
         const struct store_progress progress = b->progress;
         pthread_mutex_unlock(&b->lock);
-        double pause = beat_once(b, &progress) ? BEAT_SECONDS : RETRY_SECONDS;
+        bool done = beat_once(&b->hand, b->indexer_id, &progress);
+        double pause = done ? BEAT_SECONDS : RETRY_SECONDS;
         pthread_mutex_lock(&b->lock);
+        if (done)
+            b->heard = clock_seconds();
         wait_a_while(b, pause < most ? pause : most);
     }
     pthread_mutex_unlock(&b->lock);
@@ -169,6 +175,7 @@ enum status postgres_beat_start(struct postgres_store *s, struct err *err)
     b->hand.patience = RETRY_SECONDS / 2;
     b->indexer_id = s->indexer_id;
     b->lease = postgres_lease();
+    b->heard = clock_seconds();
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -184,11 +191,18 @@ enum status postgres_beat_start(struct postgres_store *s, struct err *err)
     return OK;
 }
 
-void postgres_beat_tell(struct postgres_beat *b, const struct store_progress *progress)
+void postgres_beat_tell(struct postgres_store *s, const struct store_progress *progress)
 {
+    struct postgres_beat *b = s->beat;
+    double now = clock_seconds();
     pthread_mutex_lock(&b->lock);
     b->progress = *progress;
+    bool silent = now - b->heard > b->lease / 4;
+    if (silent)
+        b->heard = now;
     pthread_mutex_unlock(&b->lock);
+    if (silent)
+        (void)beat_once(s, b->indexer_id, progress);
 }
 
 void postgres_beat_stop(struct postgres_store *s)

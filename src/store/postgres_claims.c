@@ -270,7 +270,7 @@ void postgres_claims_progress(struct store *store, const struct store_progress *
 {
     struct postgres_store *s = postgres_store(store);
     if (s->beat)
-        postgres_beat_tell(s->beat, progress);
+        postgres_beat_tell(s, progress);
 }
 
 /* --- who is at it ------------------------------------------------------------------------- */

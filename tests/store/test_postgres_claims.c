@@ -198,6 +198,35 @@ static void test_a_sleeper_learns_that_it_was_taken_for_dead(void **state)
     close(child.from);
 }
 
+/* A role that may have one connection: the run says itself that it is alive. */
+static void test_without_a_second_connection(void **state)
+{
+    struct two *t = *state;
+    struct err err;
+    struct store *narrow;
+    char command[2048], location[2048];
+    const char *schema = strstr(t->location, "schema=") + 7;
+    snprintf(
+        command, sizeof command,
+        "psql -XAtq -v ON_ERROR_STOP=1 -d '%s' -c 'CREATE ROLE narrow LOGIN CONNECTION LIMIT 1'"
+        " -c 'GRANT ALL ON SCHEMA %s TO narrow' -c 'GRANT ALL ON ALL TABLES IN SCHEMA %s TO"
+        " narrow' -c 'GRANT ALL ON ALL SEQUENCES IN SCHEMA %s TO narrow'",
+        getenv("FOVEA_TEST_POSTGRES"), schema, schema, schema);
+    assert_int_equal(system(command), 0);
+    snprintf(location, sizeof location, "%s&user=narrow", t->location);
+    assert_ok(store_open(&narrow, location, STORE_WRITE, &err));
+    join(narrow, t);
+    assert_int_equal(take(narrow, t, 0, 2, CLAIM_MINE), 2);
+    for (int i = 0; i < 10; i++) {
+        const struct store_progress progress = {.done = i};
+        sleep_ms(LEASE_MS / 4);
+        store_claims_progress(narrow, &progress);
+    }
+    join(t->b, t);
+    assert_int_equal(take(t->b, t, 0, 0, CLAIM_TAKEN), 2);
+    store_close(narrow);
+}
+
 /* --- what others count on ----------------------------------------------------------------- */
 
 static void test_sweep_beside_another(void **state)
@@ -311,6 +340,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_slow_steps_keep_their_claims),
         TEST(test_a_sleeper_learns_that_it_was_taken_for_dead),
+        TEST(test_without_a_second_connection),
         TEST(test_sweep_beside_another),
         TEST(test_sweep_of_many),
         TEST(test_forgetting_what_another_has_recorded_since),
