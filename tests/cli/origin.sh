@@ -98,10 +98,11 @@ expect_in err "it has no vector"
 expect_in err "its vector has 3 dimensions"
 expect_in err "its vector has the length 2, not 1"
 answers() { # answers LIBRARY: what is found, without ids and times
-    for phrase in "the sea at night"; do
-        "$fovea" search "$phrase" --library "$1" --model demo --limit 9 --weak --json
-        "$fovea" search "$phrase" --library "$1" --model demo --category "Ocean Whispers" --weak --json
-    done | grep -o '"path":"[^"]*","score":[^,]*,[^}]*"confidence":[^,]*'
+    {
+        "$fovea" search "the sea at night" --library "$1" --model demo --limit 9 --weak --json
+        "$fovea" search "the sea at night" --library "$1" --model demo \
+            --category "Ocean Whispers" --weak --json
+    } | grep -o '"path":"[^"]*","score":[^,]*,[^}]*"confidence":[^,]*'
 }
 answers "$url&schema=whole" >whole.answers
 [ -s whole.answers ] || fail "nothing is found"
