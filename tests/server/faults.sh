@@ -92,14 +92,22 @@ expect_code 1
 expect_one_line "give --listen another port"
 
 # --- stopped while clients wait: what is in flight is answered
+until_counts() { # until_counts NUMBER TEXT FILE
+    tries=0
+    until [ "$(grep -c "$2" "$3")" -ge "$1" ] || [ $((tries += 1)) -gt 200 ]; do sleep 0.1; done
+}
+: >connected
+: >events
 for _ in 1 2 3 4 5 6 7 8; do
-    curl -sS -o /dev/null -w '%{http_code}\n' "$address/api/v1/photos/$id/original" >>codes &
+    curl -sSv -o /dev/null -w '%{http_code}\n' "$address/api/v1/photos/$id/original" >>codes 2>>connected &
 done
+until_counts 8 '^\* Connected to' connected
+# Connections are taken in turn: once a later one has been answered, those are in.
 curl -sSN "$address/api/v1/events" >events &
-tries=0 # the last one has been heard: the others are in
-until grep -q '^event: status' events || [ $((tries += 1)) -gt 200 ]; do sleep 0.1; done
+until_counts 1 '^event: status' events
 stop
 expect_code 0
+until_counts 8 . codes
 [ "$(grep -c 200 codes)" -eq 8 ] || fail "answers were lost when the server stopped: $(cat codes)"
 grep -q '^event: status' events || fail "no events were sent"
 
