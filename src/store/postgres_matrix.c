@@ -212,7 +212,9 @@ static enum status load_some(struct postgres_store *s, int64_t model_id, size_t 
                                  "SELECT u.at, e.vector::halfvec"
                                  " FROM unnest($1) WITH ORDINALITY AS u (id, at)"
                                  "  JOIN EMBEDDINGS AS e ON e.photo_id = u.id"
-                                 " WHERE EXISTS (SELECT 1 FROM files WHERE files.photo_id = u.id)");
+                                 /* said twice: shards are sent this, and no join */
+                                 " WHERE e.photo_id = ANY ($1)"
+                                 "  AND EXISTS (SELECT 1 FROM files WHERE files.photo_id = u.id)");
     pg_ints(&q, &scratch, photo_ids, count);
     memset(vectors, 0, count * dim * sizeof *vectors);
     memset(has, 0, count * sizeof *has);
