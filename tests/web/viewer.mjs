@@ -42,7 +42,7 @@ export const tests = {
     await page.keyboard.press('i');
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'hidden' });
-    same(await shown(page), 0, 'the address');
+    await until(async () => (await shown(page)) === 0, 'the address'); // follows a moment later
     same(
       await page.evaluate(() => Number(document.activeElement.closest('.tile')?.dataset.id)),
       ids[1],
