@@ -207,6 +207,12 @@ static enum status take_up(struct postgres_store *s, bool *committed, struct err
     return status;
 }
 
+/* From 0 to most - 1: not all clients at once. */
+static int some_ms(int most)
+{
+    return (int)((int64_t)(clock_seconds() * 1e6) % most);
+}
+
 static bool reconnect(struct postgres_store *s, struct pg_tries *tries, enum status *status,
                       struct err *err)
 {
@@ -220,7 +226,7 @@ static bool reconnect(struct postgres_store *s, struct pg_tries *tries, enum sta
         *status = take_up(s, &committed, err);
         if (*status == OK)
             break;
-        sleep_ms(ms + (int)(clock_seconds() * 1e6) % (ms / 2)); /* not all clients at once */
+        sleep_ms(ms + some_ms(ms / 2));
     }
     s->lost = false;
     return !committed;
@@ -238,7 +244,7 @@ bool pg_again(struct postgres_store *s, struct pg_tries *tries, enum status *sta
         return false;
     }
     if (conflict && tries->conflicts++ < CONFLICTS_MAX) {
-        sleep_ms(5 + (int)(clock_seconds() * 1e6) % (20 * tries->conflicts));
+        sleep_ms(5 + some_ms(20 * tries->conflicts));
         return true;
     }
     return s->lost && reconnect(s, tries, status, err);
