@@ -158,7 +158,7 @@ static enum status take_row(void *context, const struct store_origin_row *row, s
                                     .size_bytes = st.st_size,
                                     .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
                                                 st.st_mtim.tv_nsec};
-    enum file_state state;
+    enum file_state state = FILE_NEW;
     enum status status = take_label(t, row, path, err);
     if (status == OK)
         status = store_file_state(t->store, t->model_id, &file, &state, err);
