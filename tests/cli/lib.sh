@@ -10,6 +10,7 @@
 #   expect_in FILE TEXT  FILE contains TEXT
 #   absolute PATH        a path the script was started with, to be used after this file's cd
 #   skip WHY             ends the test as skipped
+#   start_cluster SCRIPT a PostgreSQL in $scratch/pg, by cluster.sh, until the end; leaves its $url
 
 set -u
 started=$PWD
@@ -75,4 +76,15 @@ finish() {
     [ "$failures" -eq 0 ] || echo "$failures failures"
     [ "$failures" -eq 0 ]
     exit
+}
+
+start_cluster() {
+    cluster=$1 # for the trap
+    trap '"$cluster" stop "$scratch/pg" >/dev/null 2>&1; rm -rf "$scratch"' EXIT
+    chmod 755 "$scratch" # the server is another user's
+    url=$("$cluster" start "$scratch/pg" $$) || {
+        code=$?
+        echo "$url"
+        exit "$code"
+    }
 }

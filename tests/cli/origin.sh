@@ -12,13 +12,7 @@
 cluster=$(absolute "$2")
 command -v psql >/dev/null 2>&1 || skip "no psql here"
 
-trap '"$cluster" stop "$scratch/pg" >/dev/null 2>&1; rm -rf "$scratch"' EXIT
-chmod 755 "$scratch" # the server is another user's
-url=$("$cluster" start "$scratch/pg" $$) || {
-    code=$?
-    echo "$url"
-    exit "$code"
-}
+start_cluster "$cluster"
 sql() { psql -XAtq -v ON_ERROR_STOP=1 -h "$scratch/pg" -U postgres -d postgres "$@" || fail "psql: $*"; }
 
 run demo --only-pictures --out made --pictures 60 --side 48

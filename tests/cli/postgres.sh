@@ -9,13 +9,7 @@
 images=$(absolute "$2")
 cluster=$(absolute "$3")
 
-trap '"$cluster" stop "$scratch/pg" >/dev/null 2>&1; rm -rf "$scratch"' EXIT
-chmod 755 "$scratch" # the server is another user's
-url=$("$cluster" start "$scratch/pg" $$) || {
-    code=$?
-    echo "$url"
-    exit "$code"
-}
+start_cluster "$cluster"
 database="$url&schema=cli"
 file="$scratch/library.db"
 
