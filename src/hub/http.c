@@ -406,6 +406,22 @@ static enum status refuse_url(const char *url, bool redirected, enum http_failur
                    redirected ? "refused to follow a redirect to" : "refused to ask", url);
 }
 
+/* Whether `url` may be asked: the first one, or where an answer redirected to. A name longer than
+ * DNS has, 253 characters, leads nowhere and does not fit into what is said of it. */
+static enum status check_address(const struct http *h, const char *url,
+                                 const struct http_answer *answer, enum http_failure *failure,
+                                 struct err *err)
+{
+    char origin[256];
+    if (!is_allowed(h, url))
+        return refuse_url(url, answer->hops > 0, failure, err);
+    if (http_origin(origin, sizeof origin, url))
+        return OK;
+    *failure = HTTP_FAILED_FOR_GOOD;
+    return err_set(err, ERR_IO, "%s redirects to '%.200s', which is not an address", answer->host,
+                   url);
+}
+
 enum status http_run(struct http *h, const struct http_request *r, struct http_answer *answer,
                      enum http_failure *failure, struct err *err)
 {
@@ -418,14 +434,15 @@ enum status http_run(struct http *h, const struct http_request *r, struct http_a
         return err_set(err, ERR_ARGUMENT, "'%.200s' is not an address", r->url);
     }
     for (;;) {
-        if (!is_allowed(h, url))
-            return refuse_url(url, answer->hops > 0, failure, err);
+        enum status status = check_address(h, url, answer, failure, err);
+        if (status != OK)
+            return status;
         struct exchange x = {.request = r,
                              .answer = answer,
                              .err = err,
                              .at_first_origin = is_of_origin(url, first_origin)};
         bool with_token = r->token && x.at_first_origin && is_private(url);
-        enum status status = run_hop(h, r, url, with_token, &x, next, failure, err);
+        status = run_hop(h, r, url, with_token, &x, next, failure, err);
         if (status != OK || !next[0])
             return status;
         bool described = answer->linked_etag[0] || answer->linked_size >= 0;
