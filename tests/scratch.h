@@ -5,6 +5,8 @@
 #ifndef FOVEA_TESTS_SCRATCH_H
 #define FOVEA_TESTS_SCRATCH_H
 
+#include "temporary.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +15,7 @@ static char scratch[64];
 
 static int make_scratch(void **state)
 {
-    strcpy(scratch, "/tmp/fovea-test-XXXXXX");
-    return mkdtemp(scratch) ? 0 : -1;
+    return temporary_make(scratch, sizeof scratch);
 }
 
 static int remove_scratch(void **state)

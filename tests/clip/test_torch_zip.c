@@ -16,6 +16,7 @@
 #include "clip/checkpoint.h"
 #include "clip/torch_zip.h"
 #include "torch_file.h"
+#include "../temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -694,8 +695,7 @@ static void test_mutations(void **state)
 
 static int make_folder(void **state)
 {
-    snprintf(folder, sizeof folder, "/tmp/fovea-torch-XXXXXX");
-    if (!mkdtemp(folder))
+    if (temporary_make(folder, sizeof folder) != 0)
         return -1;
     snprintf(path, sizeof path, "%s/t.bin", folder);
     snprintf(marker, sizeof marker, "%s/ran", folder);

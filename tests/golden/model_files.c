@@ -9,6 +9,7 @@
 #include "clip/synth.h"
 #include "image/image.h"
 #include "kern/kernels.h"
+#include "../temporary.h"
 
 #include <ftw.h>
 #include <jansson.h>
@@ -134,9 +135,7 @@ double relative_error(const float *got, const float *want, int n)
 
 void temporary_folder(char *path, size_t size)
 {
-    const char *parent = getenv("TMPDIR");
-    snprintf(path, size, "%s/fovea-test-XXXXXX", parent && *parent ? parent : "/tmp");
-    need(mkdtemp(path), "mkdtemp");
+    need(temporary_make(path, size) == 0 ? path : NULL, "mkdtemp");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

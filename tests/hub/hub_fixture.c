@@ -9,6 +9,7 @@
 #include "hub_fixture.h"
 
 #include "base/file.h"
+#include "../temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 struct fake_hub *hub;
-char scratch[] = "/tmp/fovea-hub-XXXXXX";
+char scratch[64];
 char notes[1 << 16];
 
 static void set(const char *name, const char *below)
@@ -44,7 +45,7 @@ int fixture_open(void **state)
                                             "no_proxy",
                                             "NO_PROXY"};
     char served[600];
-    if (!mkdtemp(scratch) || chdir(scratch) != 0)
+    if (temporary_make(scratch, sizeof scratch) != 0 || chdir(scratch) != 0)
         return -1;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         unsetenv(variables[i]);

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 extern struct fake_hub *hub;
-extern char scratch[];      /* scratch/served is the hub's root, scratch/models the models folder */
+extern char scratch[64];    /* scratch/served is the hub's root, scratch/models the models folder */
 extern char notes[1 << 16]; /* every note since the test's begin, a line each */
 
 int fixture_open(void **state); /* of the group */

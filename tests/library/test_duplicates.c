@@ -10,6 +10,7 @@
 #include "library/duplicates_pool.h"
 #include "library/snapshot.h"
 #include "store/store.h"
+#include "../temporary.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -53,8 +54,7 @@ static struct library *library_new(void)
     struct library *l = calloc(1, sizeof *l);
     struct err err;
     unsigned flags = 0;
-    snprintf(l->dir, sizeof l->dir, "/tmp/fovea-duplicates-XXXXXX");
-    assert_non_null(mkdtemp(l->dir));
+    assert_int_equal(temporary_make(l->dir, sizeof l->dir), 0);
     snprintf(l->file, sizeof l->file, "%s/l.db", l->dir);
     assert_int_equal(store_open(&l->store, l->file, STORE_WRITE, &err), OK);
     assert_int_equal(cpu_flags(&flags, &err), OK);

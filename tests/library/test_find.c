@@ -21,6 +21,7 @@
 #include "library/tree.h"
 #include "search/floor.h"
 #include "store/store.h"
+#include "../temporary.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -149,8 +150,7 @@ static void refresh(enum snapshot_bytes bytes)
 static void open_library(void)
 {
     struct err err;
-    snprintf(fx.dir, sizeof fx.dir, "%s", "/tmp/fovea-find-XXXXXX");
-    assert_non_null(mkdtemp(fx.dir));
+    assert_int_equal(temporary_make(fx.dir, sizeof fx.dir), 0);
     snprintf(fx.path, sizeof fx.path, "%s/library.db", fx.dir);
     require(store_open(&fx.store, fx.path, STORE_WRITE, &err));
     require(store_model_use(fx.store, "test", "0123456789abcdef0123456789abcdef", DIM, &fx.model_id,

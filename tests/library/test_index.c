@@ -19,6 +19,7 @@
 #include "kern/kernels.h"
 #include "library/search.h"
 #include "search/scan.h"
+#include "../temporary.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -110,8 +111,7 @@ static int open_fixture(void **state)
 {
     struct err err = {0};
     fx = (struct fixture){0};
-    strcpy(fx.dir, "/tmp/fovea-test-XXXXXX");
-    if (!mkdtemp(fx.dir) || image_room_open(&err) != OK)
+    if (temporary_make(fx.dir, sizeof fx.dir) != 0 || image_room_open(&err) != OK)
         return -1;
     put_text("config.json", config);
     const struct model_options options = {.dir = in_dir("model"), .name = "test/model"};

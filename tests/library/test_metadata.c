@@ -22,6 +22,7 @@
 #include "library/index.h"
 #include "library/thumbs.h"
 #include "store/store.h"
+#include "../temporary.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -154,8 +155,7 @@ static int open_fixture(void **state)
 {
     struct err err = {0};
     fx = (struct fixture){0};
-    strcpy(fx.dir, "/tmp/fovea-test-XXXXXX");
-    if (!mkdtemp(fx.dir) || image_room_open(&err) != OK)
+    if (temporary_make(fx.dir, sizeof fx.dir) != 0 || image_room_open(&err) != OK)
         return -1;
     const struct model_options options = {.dir = in_dir("model"), .name = "test/model"};
     if (file_write(in_dir("config.json"), config, strlen(config), &err) != OK ||

@@ -25,6 +25,7 @@
 #include "clip/synth.h"
 #include "image/image.h"
 #include "library/index.h"
+#include "../temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -566,8 +567,7 @@ static void make_contents(void)
 static int open_fixture(void **state)
 {
     struct err err = {0};
-    strcpy(dir, "/tmp/fovea-test-XXXXXX");
-    if (!mkdtemp(dir) || image_room_open(&err) != OK)
+    if (temporary_make(dir, sizeof dir) != 0 || image_room_open(&err) != OK)
         return -1;
     make_contents();
     if (file_write(in_dir("config.json"), config, strlen(config), &err) != OK ||

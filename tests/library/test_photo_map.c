@@ -21,6 +21,7 @@
 #include "map/quality.h"
 #include "map/random.h"
 #include "store/store.h"
+#include "../temporary.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ enum { DIM = 64, CLASSES = 5, ALL = 500, FIRST = 200 };
 static uint64_t seed;
 static float *vectors; /* [ALL, DIM] */
 static int classes[ALL];
-static char file[64];
+static char folder[64], file[80];
 
 struct library {
     struct store *store;
@@ -393,11 +394,13 @@ int main(void)
     const char *text = getenv("FOVEA_TEST_SEED");
     seed = text ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
     printf("FOVEA_TEST_SEED=%llu\n", (unsigned long long)seed);
-    snprintf(file, sizeof file, "/tmp/fovea-photo-map-%d.db", (int)getpid());
+    if (temporary_make(folder, sizeof folder) != 0)
+        return 1;
+    snprintf(file, sizeof file, "%s/l.db", folder);
     vectors = cone_make(ALL, DIM, CLASSES, seed, classes);
     if (!vectors)
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(vectors);
-    return failed;
+    return rmdir(folder) != 0 || failed;
 }

@@ -15,6 +15,7 @@
 #include "clip/synth.h"
 #include "image/image.h"
 #include "library/index_watch.h"
+#include "../temporary.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -269,8 +270,7 @@ static int open_fixture(void **state)
 {
     memset(&fx, 0, sizeof fx);
     struct err err = {0};
-    strcpy(fx.dir, "/tmp/fovea-test-XXXXXX");
-    if (!mkdtemp(fx.dir) || image_room_open(&err) != OK)
+    if (temporary_make(fx.dir, sizeof fx.dir) != 0 || image_room_open(&err) != OK)
         return -1;
     put_text("config.json", config);
     put("photos/a.png", 1);

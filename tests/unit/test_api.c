@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "clip/synth.h"
+#include "../temporary.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -30,8 +31,7 @@ static char folder[64], config_path[128], weights_path[128];
 static int setup(void **state)
 {
     struct err err;
-    snprintf(folder, sizeof folder, "/tmp/fovea-test-XXXXXX");
-    if (!mkdtemp(folder))
+    if (temporary_make(folder, sizeof folder) != 0)
         return -1;
     snprintf(config_path, sizeof config_path, "%s/open_clip_config.json", folder);
     snprintf(weights_path, sizeof weights_path, "%s/open_clip_model.safetensors", folder);

@@ -15,6 +15,7 @@
 #include "base/queue.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "../temporary.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -67,10 +68,8 @@ static void test_str_limit(void **state)
 
 static char *scratch_dir(void)
 {
-    static char dir[] = "/tmp/fovea-test-XXXXXX";
-    static char made[sizeof dir];
-    strcpy(made, dir);
-    assert_non_null(mkdtemp(made));
+    static char made[64];
+    assert_int_equal(temporary_make(made, sizeof made), 0);
     return made;
 }
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../image_room.h"
+#include "../temporary.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -342,8 +343,8 @@ static void test_errors_do_not_mix(void **state)
 
 static void test_png_round_trip(void **state)
 {
-    char dir[] = "/tmp/fovea-test-XXXXXX", path[64];
-    assert_non_null(mkdtemp(dir));
+    char dir[64], path[128];
+    assert_int_equal(temporary_make(dir, sizeof dir), 0);
     snprintf(path, sizeof path, "%s/a.png", dir);
     struct err err;
     struct file_bytes first, second;

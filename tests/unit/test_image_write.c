@@ -5,6 +5,7 @@
  */
 #include "image/image.h"
 #include "image/write.h"
+#include "../temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,6 @@ static uint8_t rgb[W * H * 3];
 static int setup(void **state)
 {
     struct err err;
-    snprintf(dir, sizeof dir, "/tmp/fovea-write.XXXXXX");
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
             uint8_t *p = rgb + (y * W + x) * 3; /* smooth, and different in each corner */
@@ -34,7 +34,7 @@ static int setup(void **state)
             p[1] = (uint8_t)(y * 5 + 20);
             p[2] = (uint8_t)(220 - x - y);
         }
-    assert_non_null(mkdtemp(dir));
+    assert_int_equal(temporary_make(dir, sizeof dir), 0);
     return image_room_open(&err) == OK ? 0 : -1;
 }
 

@@ -14,6 +14,7 @@
 #include "image/image.h"
 #include "library/painted.h"
 #include "library/tree.h"
+#include "../temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,7 @@ static char dir[64];
 static int setup(void **state)
 {
     struct err err;
-    snprintf(dir, sizeof dir, "/tmp/fovea-painted.XXXXXX");
-    return mkdtemp(dir) && image_room_open(&err) == OK ? 0 : -1;
+    return temporary_make(dir, sizeof dir) == 0 && image_room_open(&err) == OK ? 0 : -1;
 }
 
 static int teardown(void **state)

@@ -12,13 +12,14 @@
 
 #include "base/file.h"
 #include "hub/resolve.h"
+#include "../temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static char scratch[] = "/tmp/fovea-resolve-XXXXXX";
+static char scratch[64];
 
 static void make_file(const char *dir, const char *name, const char *text)
 {
@@ -40,7 +41,7 @@ static void make_model(const char *dir)
 
 static int set_up(void **state)
 {
-    if (!mkdtemp(scratch) || chdir(scratch) != 0)
+    if (temporary_make(scratch, sizeof scratch) != 0 || chdir(scratch) != 0)
         return -1;
     make_model("local/tiny");
     make_model("models/ViT-X/v1");

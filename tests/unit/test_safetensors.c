@@ -16,6 +16,7 @@
 #include "clip/model.h"
 #include "clip/safetensors.h"
 #include "clip/synth.h"
+#include "../temporary.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -272,8 +273,7 @@ static void test_vocabulary_mismatch(void **state)
 
 static int setup(void **state)
 {
-    snprintf(folder, sizeof folder, "/tmp/fovea-test-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return temporary_make(folder, sizeof folder);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "hub/resolve.h"
 #include "hub/shipped.h"
+#include "../temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,7 @@ static char data[64];
 
 static int setup(void **state)
 {
-    snprintf(data, sizeof data, "/tmp/fovea-shipped.XXXXXX");
-    return mkdtemp(data) && setenv("FOVEA_DATA", data, 1) == 0 ? 0 : -1;
+    return temporary_make(data, sizeof data) == 0 && setenv("FOVEA_DATA", data, 1) == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)

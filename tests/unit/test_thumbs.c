@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "../image_room.h"
+#include "../temporary.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -244,8 +245,7 @@ static struct thumbs *open_cache(void)
 {
     struct thumbs *t;
     struct err err;
-    strcpy(dir, "/tmp/fovea-test-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_int_equal(temporary_make(dir, sizeof dir), 0);
     if (thumbs_open(&t, dir, THUMBS_LEAST_BYTES, &err) != OK)
         fail_msg("%s", err.text);
     return t;
