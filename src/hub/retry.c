@@ -25,7 +25,7 @@ void retry_limits_default(struct retry_limits *limits)
     double factor = hurry ? strtod(hurry, NULL) : 1;
     if (factor > 0 && factor < 1) {
         limits->hurry = factor;
-        limits->http.low_speed_s = 1;
+        limits->http.low_speed_s = 3;
         limits->progress_bytes = 1;
     }
 }

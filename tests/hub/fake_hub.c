@@ -259,9 +259,9 @@ static bool send_body(const struct connection *c, const struct content *content,
     count_body(hub);
     for (long long done = 0; done < size;) {
         long long n = hub->rules.drip_ms ? 1 : size - done;
+        hub->counts.bytes += n; /* first: who has the last byte may look at once */
         if (!send_all(c->fd, content->data + from + done, (size_t)n))
             return false;
-        hub->counts.bytes += n;
         done += n;
         if (hub->rules.drip_ms)
             pause_ms(hub->rules.drip_ms);
