@@ -134,6 +134,22 @@ static void look_at_decoders(struct findings *f)
                                       : "neither seccomp nor Landlock");
 }
 
+/* What cannot be had for pictures is a finding: the library is looked at all the same. */
+static enum status look_at_pictures(struct findings *f, struct err *err)
+{
+    enum status status = decoder_room_open(false, err);
+    if (status == OK) {
+        look_at_formats(f);
+        look_at_decoders(f);
+        image_room_close();
+    } else if (status != ERR_ARGUMENT) {
+        find(f, "pictures", WRONG, "%s", err->text);
+        *err = (struct err){0};
+        status = OK;
+    }
+    return status;
+}
+
 static void look_at_page(struct findings *f)
 {
     if (&assets_count && assets_count > 0)
@@ -357,19 +373,17 @@ static enum status run(const void *arguments, struct err *err)
     enum status status = library_path(&path, args->library, err);
     if (status == OK)
         status = store_location_name(str_text(&path), &name, err);
-    if (status == OK)
-        status = decoder_room_open(false, err);
     if (status == OK) {
         look_at_cpu(&findings);
-        look_at_formats(&findings);
-        look_at_decoders(&findings);
+        status = look_at_pictures(&findings, err);
+    }
+    if (status == OK) {
         look_at_page(&findings);
         look_at_models(&findings);
         if (args->repair)
             status = repair(&findings, str_text(&path), err);
         if (status == OK)
             look_at_library(&findings, str_text(&path), str_text(&name));
-        image_room_close();
     }
     const struct finding *first = NULL;
     if (status == OK && args->json)

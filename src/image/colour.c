@@ -16,6 +16,7 @@
  */
 #include "image/colour.h"
 #include "image/icc.h"
+#include "image/vips_library.h"
 
 static bool holds_profile_samples(const VipsImage *im)
 {
@@ -40,10 +41,10 @@ static void set_meant(VipsImage *im, enum meta_colour meant)
 {
     uint8_t profile[ICC_MADE_BYTES];
     if ((meant != META_COLOUR_ADOBE_RGB && meant != META_COLOUR_PROPHOTO) ||
-        vips_image_get_typeof(im, VIPS_META_ICC_NAME))
+        vips.image_get_typeof(im, VIPS_META_ICC_NAME))
         return;
     size_t size = icc_make(profile, meant == META_COLOUR_PROPHOTO ? ICC_PROPHOTO : ICC_ADOBE_RGB);
-    vips_image_set_blob_copy(im, VIPS_META_ICC_NAME, profile, size);
+    vips.image_set_blob_copy(im, VIPS_META_ICC_NAME, profile, size);
 }
 
 /* *out is NULL if there is no profile to apply, or none that can be. */
@@ -52,23 +53,23 @@ static void apply_profile(VipsImage *in, VipsImage **out)
     const void *profile;
     size_t size;
     *out = NULL;
-    if (!holds_profile_samples(in) || !vips_image_get_typeof(in, VIPS_META_ICC_NAME) ||
-        vips_image_get_blob(in, VIPS_META_ICC_NAME, &profile, &size))
+    if (!holds_profile_samples(in) || !vips.image_get_typeof(in, VIPS_META_ICC_NAME) ||
+        vips.image_get_blob(in, VIPS_META_ICC_NAME, &profile, &size))
         return;
     struct icc icc = icc_read(profile, size);
     if (icc.channels != in->Bands || icc.srgb)
         return;
-    if (vips_icc_transform(in, out, "srgb", "embedded", TRUE, "intent",
+    if (vips.icc_transform(in, out, "srgb", "embedded", TRUE, "intent",
                            icc.perceptual ? VIPS_INTENT_PERCEPTUAL : VIPS_INTENT_RELATIVE,
                            "black_point_compensation", TRUE, "depth", 8, NULL)) {
-        vips_error_clear();
+        vips.error_clear();
         *out = NULL;
     }
 }
 
 static int reduce_depth(VipsImage *in, VipsImage **out)
 {
-    gboolean whole = vips_band_format_isint(in->BandFmt);
+    gboolean whole = vips.band_format_isint(in->BandFmt);
     switch (in->Type) {
     case VIPS_INTERPRETATION_LAB:
     case VIPS_INTERPRETATION_LABS:
@@ -76,18 +77,18 @@ static int reduce_depth(VipsImage *in, VipsImage **out)
     case VIPS_INTERPRETATION_XYZ:
     case VIPS_INTERPRETATION_scRGB:
     case VIPS_INTERPRETATION_HSV:
-        return vips_colourspace(in, out, VIPS_INTERPRETATION_sRGB, NULL);
+        return vips.colourspace(in, out, VIPS_INTERPRETATION_sRGB, NULL);
     default:
-        return vips_cast(in, out, VIPS_FORMAT_UCHAR, "shift", whole, NULL);
+        return vips.cast(in, out, VIPS_FORMAT_UCHAR, "shift", whole, NULL);
     }
 }
 
 int colour_to_bytes(VipsImage *in, enum meta_colour meant, VipsImage **out, struct colour *c)
 {
-    VipsImage *owner = vips_image_new(); /* its end releases what is made on the way */
-    VipsImage **t = (VipsImage **)vips_object_local_array(VIPS_OBJECT(owner), 6);
+    VipsImage *owner = vips.image_new(); /* its end releases what is made on the way */
+    VipsImage **t = (VipsImage **)vips.object_local_array((VipsObject *)owner, 6);
     if (in->Coding == VIPS_CODING_LABQ) { /* how libvips holds a TIFF's 8-bit Lab */
-        if (vips_LabQ2Lab(in, &t[5], NULL)) {
+        if (vips.LabQ2Lab(in, &t[5], NULL)) {
             g_object_unref(owner);
             return -1;
         }
@@ -96,7 +97,7 @@ int colour_to_bytes(VipsImage *in, enum meta_colour meant, VipsImage **out, stru
     c->cmyk = in->Type == VIPS_INTERPRETATION_CMYK && in->Bands >= 4;
     c->channels = c->cmyk ? 4 : in->Bands >= 3 ? 3 : 1;
     c->alpha = in->Bands == c->channels + 1;
-    int status = vips_extract_band(in, &t[0], 0, "n", c->channels, NULL);
+    int status = vips.extract_band(in, &t[0], 0, "n", c->channels, NULL);
     if (status == 0) {
         set_meant(t[0], meant);
         apply_profile(t[0], &t[1]);
@@ -106,10 +107,10 @@ int colour_to_bytes(VipsImage *in, enum meta_colour meant, VipsImage **out, stru
             status = reduce_depth(t[0], &t[1]);
     }
     if (status == 0 && c->alpha) {
-        gboolean whole = vips_band_format_isint(in->BandFmt);
-        status = vips_extract_band(in, &t[2], in->Bands - 1, NULL) ||
-                 vips_cast(t[2], &t[3], VIPS_FORMAT_UCHAR, "shift", whole, NULL) ||
-                 vips_bandjoin2(t[1], t[3], &t[4], NULL);
+        gboolean whole = vips.band_format_isint(in->BandFmt);
+        status = vips.extract_band(in, &t[2], in->Bands - 1, NULL) ||
+                 vips.cast(t[2], &t[3], VIPS_FORMAT_UCHAR, "shift", whole, NULL) ||
+                 vips.bandjoin2(t[1], t[3], &t[4], NULL);
     }
     if (status == 0) {
         VipsImage *last = c->alpha ? t[4] : t[1];

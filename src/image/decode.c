@@ -19,6 +19,7 @@
 #include "image/colour.h"
 #include "image/decoder_wire.h"
 #include "image/reduce.h"
+#include "image/vips_library.h"
 
 #include <limits.h>
 #ifdef __GLIBC__
@@ -27,26 +28,25 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vips/vips.h>
 
 #define STRIP_ROWS 16 /* a row of JPEG blocks */
 
 typedef int load_function(void *content, size_t size, VipsImage **out, ...);
 
 static const struct loader {
-    load_function *load;
-    const char *nickname; /* of the operation */
-    const char *class;    /* of all its variants, to allow them */
-    bool upright;         /* the decoder applies the container's orientation; EXIF's is void */
+    load_function *const *load; /* found when the room is opened */
+    const char *nickname;       /* of the operation */
+    const char *class;          /* of all its variants, to allow them */
+    bool upright; /* the decoder applies the container's orientation; EXIF's is void */
 } loaders[FORMAT_COUNT] = {
-    [FORMAT_JPEG] = {vips_jpegload_buffer, "jpegload_buffer", "VipsForeignLoadJpeg", false},
-    [FORMAT_PNG] = {vips_pngload_buffer, "pngload_buffer", "VipsForeignLoadPng", false},
-    [FORMAT_WEBP] = {vips_webpload_buffer, "webpload_buffer", "VipsForeignLoadWebp", false},
-    [FORMAT_TIFF] = {vips_tiffload_buffer, "tiffload_buffer", "VipsForeignLoadTiff", false},
-    [FORMAT_GIF] = {vips_gifload_buffer, "gifload_buffer", "VipsForeignLoadNsgif", false},
-    [FORMAT_HEIF] = {vips_heifload_buffer, "heifload_buffer", "VipsForeignLoadHeif", true},
-    [FORMAT_AVIF] = {vips_heifload_buffer, "heifload_buffer", "VipsForeignLoadHeif", true},
-    [FORMAT_JXL] = {vips_jxlload_buffer, "jxlload_buffer", "VipsForeignLoadJxl", true},
+    [FORMAT_JPEG] = {&vips.jpegload_buffer, "jpegload_buffer", "VipsForeignLoadJpeg", false},
+    [FORMAT_PNG] = {&vips.pngload_buffer, "pngload_buffer", "VipsForeignLoadPng", false},
+    [FORMAT_WEBP] = {&vips.webpload_buffer, "webpload_buffer", "VipsForeignLoadWebp", false},
+    [FORMAT_TIFF] = {&vips.tiffload_buffer, "tiffload_buffer", "VipsForeignLoadTiff", false},
+    [FORMAT_GIF] = {&vips.gifload_buffer, "gifload_buffer", "VipsForeignLoadNsgif", false},
+    [FORMAT_HEIF] = {&vips.heifload_buffer, "heifload_buffer", "VipsForeignLoadHeif", true},
+    [FORMAT_AVIF] = {&vips.heifload_buffer, "heifload_buffer", "VipsForeignLoadHeif", true},
+    [FORMAT_JXL] = {&vips.jxlload_buffer, "jxlload_buffer", "VipsForeignLoadJxl", true},
 };
 
 static pthread_rwlock_t failures;
@@ -58,11 +58,11 @@ static void drop_log(const gchar *domain, GLogLevelFlags level, const gchar *tex
 
 static void allow_only_our_loaders(void)
 {
-    vips_block_untrusted_set(TRUE);
-    vips_operation_block_set("VipsForeignLoad", TRUE);
+    vips.block_untrusted_set(TRUE);
+    vips.operation_block_set("VipsForeignLoad", TRUE);
     for (size_t i = 0; i < FORMAT_COUNT; i++)
         if (loaders[i].load)
-            vips_operation_block_set(loaders[i].class, FALSE);
+            vips.operation_block_set(loaders[i].class, FALSE);
 }
 
 /* Decoding a photograph takes blocks of many MB and frees them. glibc would hand each back to the
@@ -81,12 +81,15 @@ static void keep_freed_memory(void)
 enum status decode_open(struct err *err)
 {
     keep_freed_memory();
-    if (vips_init("fovea"))
-        return err_set(err, ERR_INTERNAL, "cannot start libvips %s", vips_version_string());
+    enum status status = vips_library_open(err);
+    if (status != OK)
+        return status;
+    if (vips.init("fovea"))
+        return err_set(err, ERR_INTERNAL, "cannot start libvips %s", vips.version_string());
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO,
                       drop_log, NULL);
-    vips_concurrency_set(1);
-    vips_cache_set_max(0);
+    vips.concurrency_set(1);
+    vips.cache_set_max(0);
     allow_only_our_loaders();
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
@@ -102,12 +105,12 @@ enum status decode_open(struct err *err)
 void decode_close(void)
 {
     pthread_rwlock_destroy(&failures);
-    vips_shutdown();
+    vips.shutdown();
 }
 
 bool decode_supports(enum image_format format)
 {
-    return loaders[format].load && vips_type_find("VipsOperation", loaders[format].nickname);
+    return loaders[format].load && vips.type_find("VipsOperation", loaders[format].nickname);
 }
 
 /* In a decoding child: where the parent reads the pixels. One picture at a time. */
@@ -271,6 +274,12 @@ static void put_row(struct image *out, const struct placement *p, int y, const u
         out->alpha[to + x * p->dx] = row[x * step + c->channels];
 }
 
+/* Row y of what was prepared, which begins at x = 0. */
+static const uint8_t *row_of(const VipsRegion *region, int y)
+{
+    return region->data + (ptrdiff_t)(y - region->valid.top) * region->bpl;
+}
+
 static enum status copy_out(struct image *out, struct job *job, VipsImage *im,
                             const struct placement *p, const struct colour *c, struct err *err)
 {
@@ -278,19 +287,19 @@ static enum status copy_out(struct image *out, struct job *job, VipsImage *im,
                                    : decode_allocate(out, im->Xsize, im->Ysize, c->alpha, err);
     if (status != OK)
         return status;
-    VipsRegion *region = vips_region_new(im);
+    VipsRegion *region = vips.region_new(im);
     uint8_t *scratch = malloc((size_t)im->Xsize * 3);
     if (!scratch)
         status = err_no_memory(err, "a row of pixels", (size_t)im->Xsize * 3);
     for (int y = 0; status == OK && y < im->Ysize; y += STRIP_ROWS) {
         VipsRect strip = {0, y, im->Xsize, VIPS_MIN(STRIP_ROWS, im->Ysize - y)};
-        if (vips_region_prepare(region, &strip)) {
+        if (vips.region_prepare(region, &strip)) {
             job->vips_failed = true;
             status = ERR_FORMAT;
             break;
         }
         for (int i = y; i < y + strip.height; i++)
-            put_row(out, p, i, VIPS_REGION_ADDR(region, 0, i), im->Xsize, c, scratch);
+            put_row(out, p, i, row_of(region, i), im->Xsize, c, scratch);
     }
     free(scratch);
     g_object_unref(region);
@@ -308,13 +317,13 @@ static int open_loader(const struct job *job, const struct reduction *by, VipsIm
     void *content = (void *)(uintptr_t)(by->content ? by->content : job->content);
     size_t size = by->content ? by->size : job->size;
     if (by->shrink > 1 && job->format == FORMAT_JPEG)
-        return loader->load(content, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                            VIPS_FAIL_ON_TRUNCATED, "shrink", by->shrink, NULL);
+        return (*loader->load)(content, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                               VIPS_FAIL_ON_TRUNCATED, "shrink", by->shrink, NULL);
     if (by->shrink > 1)
-        return loader->load(content, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                            VIPS_FAIL_ON_TRUNCATED, "scale", 1.0 / by->shrink, NULL);
-    return loader->load(content, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                        VIPS_FAIL_ON_TRUNCATED, NULL);
+        return (*loader->load)(content, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                               VIPS_FAIL_ON_TRUNCATED, "scale", 1.0 / by->shrink, NULL);
+    return (*loader->load)(content, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                           VIPS_FAIL_ON_TRUNCATED, NULL);
 }
 
 /* full: the picture as its header tells; loaded: the one to read, smaller or the same */
@@ -330,7 +339,7 @@ static enum status read_pixels(struct image *out, struct job *job, VipsImage *fu
             memset(out->zero, 255, sizeof out->zero);
         int orientation = job->source->orientation       ? job->source->orientation
                           : loaders[job->format].upright ? 1
-                                                         : vips_image_get_orientation(full);
+                                                         : vips.image_get_orientation(full);
         struct placement p = place(orientation, bytes->Xsize, bytes->Ysize);
         status = copy_out(out, job, bytes, &p, &colour, err);
         if (status == OK && by->shrink > 1)
@@ -378,7 +387,7 @@ static void first_line(char *line, size_t size, const char *text)
 static enum status explain(const struct job *job, struct err *err)
 {
     char line[200];
-    const char *text = vips_error_buffer();
+    const char *text = vips.error_buffer();
     if (strstr(text, "out of memory"))
         return err_set(err, ERR_MEMORY, "not enough memory to decode this %s",
                        format_name(job->format));
@@ -401,11 +410,11 @@ enum status decode_with_vips(struct image *out, const struct decode_source *sour
     if (!job.vips_failed)
         return status;
     pthread_rwlock_wrlock(&failures);
-    vips_error_clear();
+    vips.error_clear();
     status = attempt(out, &job, err);
     if (job.vips_failed)
         status = explain(&job, err);
-    vips_error_clear();
+    vips.error_clear();
     pthread_rwlock_unlock(&failures);
     return status;
 }

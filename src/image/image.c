@@ -11,6 +11,7 @@
 #include "image/decoder_pool.h"
 #include "image/format.h"
 #include "image/raw.h"
+#include "image/vips_library.h"
 
 #include "base/file.h"
 #include "meta/read.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vips/vips.h>
 
 enum status image_room_open(struct err *err)
 {
@@ -166,7 +166,7 @@ bool image_name_is_photo(const char *name)
 
 const char *image_library_version(void)
 {
-    return vips_version_string();
+    return vips.version_string();
 }
 
 bool image_format_supported(const char *extension)
@@ -181,12 +181,12 @@ enum status image_write_png(const char *path, const uint8_t *rgb, int width, int
 {
     void *png = NULL;
     size_t size = 0;
-    VipsImage *im = vips_image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width,
+    VipsImage *im = vips.image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width,
                                                height, 3, VIPS_FORMAT_UCHAR);
     bool made = false;
     if (im) {
         im->Type = VIPS_INTERPRETATION_sRGB;
-        made = vips_pngsave_buffer(im, &png, &size, "strip", TRUE, NULL) == 0;
+        made = vips.pngsave_buffer(im, &png, &size, "strip", TRUE, NULL) == 0;
         g_object_unref(im);
     }
     if (!made)

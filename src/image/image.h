@@ -63,7 +63,8 @@ struct image_options {
 /* Once per process (libvips cannot be started again), before any thread decodes. Decodes run on the
  * calling thread alone, or in a child that it waits for (decoder.h; the caller brings the
  * parallelism; libheif's decoders alone have threads of their own); libvips' operation cache is
- * off, and of its loaders only those named in spec §2 can run. */
+ * off, and of its loaders only those named in spec §2 can run. Loads libvips (vips_library.h):
+ * ERR_NOT_FOUND or ERR_UNSUPPORTED where it cannot be had. */
 MUST_USE enum status image_room_open(struct err *err);
 void image_room_close(void);
 
@@ -96,8 +97,8 @@ bool image_name_is_photo(const char *name);
 MUST_USE enum status image_write_png(const char *path, const uint8_t *rgb, int width, int height,
                                      struct err *err);
 
-/* "8.14.1" and the formats (of those in spec §2) that this libvips reads, for doctor and errors.
- * extension: "jpg" or ".jpg", in any case. */
+/* "8.14.1" and the formats (of those in spec §2) that this libvips reads, for doctor and errors;
+ * after image_room_open(). extension: "jpg" or ".jpg", in any case. */
 const char *image_library_version(void);
 bool image_format_supported(const char *extension);
 

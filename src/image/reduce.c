@@ -15,6 +15,7 @@
  */
 #include "image/reduce.h"
 #include "image/jpeg.h"
+#include "image/vips_library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static bool can_be_smaller(enum image_format format, const VipsImage *loaded)
     if (format == FORMAT_JPEG)
         return true;
     return format == FORMAT_WEBP && loaded->Bands == 3 &&
-           vips_image_get_n_pages((VipsImage *)loaded) == 1;
+           vips.image_get_n_pages((VipsImage *)loaded) == 1;
 }
 
 static int largest_shrink(const VipsImage *loaded, const struct image_options *options)

@@ -8,13 +8,13 @@
 
 #include "base/str.h"
 #include "image/image.h"
+#include "image/vips_library.h"
 #include "image/write.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vips/vips.h>
 
 enum {
     SIDE = 240,   /* of a picture's square */
@@ -111,13 +111,13 @@ static void write_line(struct page *page, const struct line *line)
     VipsImage *mask = NULL;
     put_markup(&markup, line->text, line->most);
     if (!markup.size || !str_ok(&markup) ||
-        vips_text(&mask, str_text(&markup), "font", line->font, "dpi", 72, NULL) != 0) {
-        vips_error_clear();
+        vips.text(&mask, str_text(&markup), "font", line->font, "dpi", 72, NULL) != 0) {
+        vips.error_clear();
         str_free(&markup);
         return;
     }
     size_t size;
-    uint8_t *coverage = mask->Bands == 1 ? vips_image_write_to_memory(mask, &size) : NULL;
+    uint8_t *coverage = mask->Bands == 1 ? vips.image_write_to_memory(mask, &size) : NULL;
     if (coverage)
         blend(page, mask, coverage, line->x, line->y, line->right, line->ink);
     g_free(coverage);

@@ -4,10 +4,10 @@
  */
 #include "image/thumbnail.h"
 #include "image/area.h"
+#include "image/vips_library.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <vips/vips.h>
 
 enum { QUALITY = 80, EFFORT = 2, LARGEST_SIDE = 16383 /* of a WebP */ };
 
@@ -33,11 +33,11 @@ static enum status encode(struct thumbnail *out, const uint8_t *rgb, struct err 
     void *data = NULL;
     size_t size = 0, pixels = (size_t)out->width * (size_t)out->height;
     VipsImage *im =
-        vips_image_new_from_memory(rgb, pixels * 3, out->width, out->height, 3, VIPS_FORMAT_UCHAR);
+        vips.image_new_from_memory(rgb, pixels * 3, out->width, out->height, 3, VIPS_FORMAT_UCHAR);
     int failed = -1;
     if (im) {
         im->Type = VIPS_INTERPRETATION_sRGB;
-        failed = vips_webpsave_buffer(im, &data, &size, "Q", QUALITY, "effort", EFFORT, "strip",
+        failed = vips.webpsave_buffer(im, &data, &size, "Q", QUALITY, "effort", EFFORT, "strip",
                                       TRUE, NULL);
         g_object_unref(im);
     }

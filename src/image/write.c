@@ -5,18 +5,18 @@
  */
 #include "image/write.h"
 #include "image/format.h"
+#include "image/vips_library.h"
 
 #include "base/file.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <vips/vips.h>
 
 static void set_text(VipsImage *im, const char *field, const char *text)
 {
     if (text)
-        vips_image_set_string(im, field, text);
+        vips.image_set_string(im, field, text);
 }
 
 /* A number as the fraction that EXIF wants. */
@@ -26,7 +26,7 @@ static void set_number(VipsImage *im, const char *field, double x)
     if (!(x > 0))
         return;
     snprintf(text, sizeof text, "%ld/10", lround(x * 10));
-    vips_image_set_string(im, field, text);
+    vips.image_set_string(im, field, text);
 }
 
 static void set_angle(VipsImage *im, const char *field, const char *side_field, double degrees,
@@ -36,8 +36,8 @@ static void set_angle(VipsImage *im, const char *field, const char *side_field, 
     double whole = floor(fabs(degrees)), minutes = (fabs(degrees) - whole) * 60;
     double seconds = (minutes - floor(minutes)) * 60;
     snprintf(text, sizeof text, "%d/1 %d/1 %d/100", (int)whole, (int)minutes, (int)(seconds * 100));
-    vips_image_set_string(im, field, text);
-    vips_image_set_string(im, side_field, side);
+    vips.image_set_string(im, field, text);
+    vips.image_set_string(im, side_field, side);
 }
 
 static void set_exif(VipsImage *im, const struct image_exif *e)
@@ -68,20 +68,20 @@ static int turn_away(VipsImage *in, VipsImage **out, int orientation)
                       : orientation == 8 ? VIPS_ANGLE_D90
                       : orientation == 3 ? VIPS_ANGLE_D180
                                          : VIPS_ANGLE_D0;
-    return vips_rot(in, out, angle, NULL);
+    return vips.rot(in, out, angle, NULL);
 }
 
 static int save(VipsImage *im, enum image_format format, int quality, void **bytes, size_t *size)
 {
     switch (format) {
     case FORMAT_JPEG:
-        return vips_jpegsave_buffer(im, bytes, size, "Q", quality, "optimize_coding", TRUE, NULL);
+        return vips.jpegsave_buffer(im, bytes, size, "Q", quality, "optimize_coding", TRUE, NULL);
     case FORMAT_PNG:
-        return vips_pngsave_buffer(im, bytes, size, NULL);
+        return vips.pngsave_buffer(im, bytes, size, NULL);
     case FORMAT_WEBP:
-        return vips_webpsave_buffer(im, bytes, size, "Q", quality, NULL);
+        return vips.webpsave_buffer(im, bytes, size, "Q", quality, NULL);
     case FORMAT_TIFF:
-        return vips_tiffsave_buffer(im, bytes, size, "compression",
+        return vips.tiffsave_buffer(im, bytes, size, "compression",
                                     VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE, NULL);
     default:
         return -1;
@@ -96,15 +96,15 @@ enum status image_write(const char *path, const uint8_t *rgb, int width, int hei
     void *bytes = NULL;
     size_t size = 0;
     VipsImage *turned = NULL, *own = NULL;
-    VipsImage *im = vips_image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width,
+    VipsImage *im = vips.image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width,
                                                height, 3, VIPS_FORMAT_UCHAR);
     bool made = false;
     if (im)
         im->Type = VIPS_INTERPRETATION_sRGB;
-    if (im && turn_away(im, &turned, how->orientation) == 0 && vips_copy(turned, &own, NULL) == 0) {
+    if (im && turn_away(im, &turned, how->orientation) == 0 && vips.copy(turned, &own, NULL) == 0) {
         if (how->exif)
             set_exif(own, how->exif);
-        vips_image_set_int(own, VIPS_META_ORIENTATION, how->orientation ? how->orientation : 1);
+        vips.image_set_int(own, VIPS_META_ORIENTATION, how->orientation ? how->orientation : 1);
         made = save(own, format, how->quality, &bytes, &size) == 0;
     }
     VIPS_UNREF(own);

@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "image/image.h"
+#include "image/vips_library.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -388,6 +389,33 @@ static void test_names(void **state)
     assert_true(image_library_version()[0] == '8');
 }
 
+/* A libvips that is not there, and a library in its place that is none. */
+static void test_library_missing(void **state)
+{
+    static const struct {
+        const char *name;
+        enum status status;
+        const char *texts[3]; /* what, why, what to do */
+    } cases[] = {
+        {"libfovea-nowhere.so.42",
+         ERR_NOT_FOUND,
+         {"cannot load libvips", "libfovea-nowhere.so.42", "install it"}},
+#if defined __GLIBC__
+        {"libm.so.6", ERR_UNSUPPORTED, {"libm.so.6", "has no vips_", "install that one"}},
+#endif
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vips_functions functions = {0}, none = {0};
+        struct err err;
+        assert_int_equal(vips_library_load(&functions, cases[i].name, &err), cases[i].status);
+        assert_int_equal(err.status, cases[i].status);
+        for (size_t t = 0; t < COUNT(cases[i].texts); t++)
+            assert_non_null(strstr(err.text, cases[i].texts[t]));
+        assert_null(strchr(err.text, '\n'));
+        assert_memory_equal(&functions, &none, sizeof none);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_errors_do_not_mix),
         cmocka_unit_test(test_png_round_trip),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_library_missing),
     };
     return cmocka_run_group_tests(tests, open_room, close_room);
 }
