@@ -328,14 +328,14 @@ static const struct trouble {
     const char *name, *said; /* said: part of the reason */
     enum status (*make)(void);
     enum status status;
-    enum limits { USUAL, LITTLE, SHORT } limits;
+    enum limits { USUAL, BUSY, LITTLE, SHORT } limits; /* BUSY: of processor's time */
 } troubles[] = {
     {"crash", "crashed (segmentation fault)", crash, ERR_FORMAT, USUAL},
     {"abort", "gave up (abort)", give_up, ERR_FORMAT, USUAL},
     {"leave", "ended without an answer", leave, ERR_FORMAT, USUAL},
     {"babble", "makes no sense", babble, ERR_FORMAT, USUAL},
     {"hang up", "ended without an answer", hang_up, ERR_FORMAT, USUAL},
-    {"spin", "more than 1 s of processor's time", spin, ERR_LIMIT, LITTLE},
+    {"spin", "more than 1 s of processor's time", spin, ERR_LIMIT, BUSY},
     {"hang", "more than 1 s", hang, ERR_LIMIT, SHORT},
 #ifndef DECODER_MEMORY_UNLIMITED
     {"eat memory", "more than 512 MB of memory", eat_memory, ERR_LIMIT, LITTLE},
@@ -449,7 +449,7 @@ static void open_decoder(enum limits limits)
     const struct decoder_options options = {.mode = DECODER_CHILD,
                                             .memory_bytes =
                                                 limits == LITTLE ? (int64_t)512 << 20 : 0,
-                                            .cpu_s = limits == LITTLE,
+                                            .cpu_s = limits == BUSY,
                                             .wall_s = limits == SHORT};
     struct err err;
     assert_int_equal(decoder_open(&options, &err), OK);
