@@ -394,7 +394,7 @@ static void test_faults(void **state)
             for (int for_good = 0; for_good < 2; for_good++) {
                 int n = 1;
                 for (; try_fault(&scenarios[i], (enum fault)fault, for_good, n); sessions++)
-                    n += every_one ? 1 : 1 + (int)random_below(15);
+                    n += every_one ? 1 : 1 + (int)random_below(29);
                 most = n > most ? n : most;
             }
         print_message("%-10s %4d sessions, faults at up to %d operations\n", scenarios[i].name,

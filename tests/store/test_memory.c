@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Allocations of the store, and of SQLite below it, fail: the n-th alone, or the n-th with all that
- * follow, for ever larger n (in random steps from a printed seed) until a whole session succeeds.
+ * follow, for ever larger n until a whole session succeeds: in random steps from a printed seed, or
+ * by one with FOVEA_TEST_LONG=1.
  * Each failure is reported as one, leaks nothing (the sanitizer watches) and leaves a library that
  * works.
  *
@@ -224,6 +225,7 @@ static void run(bool all_that_follow, uint32_t stride)
     snprintf(library, sizeof library, "%s", at(dir, "library.fovea"));
     enum status status = ERR_MEMORY;
     long n = 0, rounds = 0;
+    bool every_one = getenv("FOVEA_TEST_LONG") != NULL;
     random_start();
     /* A single failure that SQLite can do without (a cache) is none to the session: go on until the
      * countdown is not used up. */
@@ -232,7 +234,7 @@ static void run(bool all_that_follow, uint32_t stride)
             begin_anew(library);
         err = (struct err){.text = ""};
         forever = all_that_follow;
-        countdown = n += 1 + random_below(stride);
+        countdown = n += every_one ? 1 : 1 + random_below(stride);
         status = session(library, &err);
         reached = forever ? countdown == 1 : countdown == 0;
         countdown = 0;
@@ -249,12 +251,12 @@ static void run(bool all_that_follow, uint32_t stride)
 
 static void test_one_allocation_fails(void **state)
 {
-    run(false, 9);
+    run(false, 19);
 }
 
 static void test_memory_runs_out(void **state)
 {
-    run(true, 15);
+    run(true, 29);
 }
 
 int main(void)

@@ -164,15 +164,19 @@ static void test_a_sound_library_is_left_alone(void **state)
     assert_int_equal(count_entries(dir), 2);
 }
 
-/* Each page in turn: the first two levels of every tree are among them. */
+/* Pages in turn, each one with FOVEA_TEST_LONG=1, else in random steps: the first two levels of
+ * every tree are among them. */
 static void test_each_page(void **state)
 {
-    int most_lost = 0, unreadable = 0;
-    for (int page = 1; page < pages; page++) {
+    const bool every_one = getenv("FOVEA_TEST_LONG") != NULL;
+    int most_lost = 0, unreadable = 0, damaged_pages = 0;
+    random_start();
+    for (int page = 1; page < pages; page += every_one ? 1 : 1 + (int)random_below(3)) {
         struct err err;
         struct store_health health;
         struct store_repair repair;
         damage(&page, 1, 512);
+        damaged_pages++;
         size_t size, kept_size;
         char *damaged = slurp(library, &size);
         assert_ok(store_check(library, &health, &err));
@@ -204,9 +208,9 @@ static void test_each_page(void **state)
         store_repair_free(&repair);
         free(damaged);
     }
-    print_message("%d pages damaged in turn: at most %d of %d vectors lost, %d times nothing could "
-                  "be read\n",
-                  pages - 1, most_lost, PHOTOS, unreadable);
+    print_message("%d of %d pages damaged in turn: at most %d of %d vectors lost, %d times nothing "
+                  "could be read\n",
+                  damaged_pages, pages - 1, most_lost, PHOTOS, unreadable);
     assert_true(unreadable <= 2);
 }
 
@@ -246,9 +250,10 @@ static void test_leaf_of_vectors(void **state)
 
 static void test_random_damage(void **state)
 {
+    const int rounds = getenv("FOVEA_TEST_LONG") ? 400 : 24;
     int repaired = 0;
     random_start();
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < rounds; round++) {
         struct err err;
         struct store_repair repair;
         size_t size;
@@ -275,7 +280,7 @@ static void test_random_damage(void **state)
         }
         store_repair_free(&repair);
     }
-    assert_true(repaired > 20);
+    assert_true(repaired > rounds / 2);
 }
 
 static void test_rows_that_point_nowhere(void **state)
@@ -375,9 +380,10 @@ static void test_refused(void **state)
  * repair finishes. */
 static void test_killed_repair(void **state)
 {
+    const int rounds = getenv("FOVEA_TEST_LONG") ? 200 : 10;
     random_start();
     int done = 0;
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < rounds; round++) {
         struct err err;
         struct store_repair repair;
         int page = pages - 2;
@@ -394,7 +400,7 @@ static void test_killed_repair(void **state)
         store_repair_free(&repair);
         assert_true(check_sound(library) > 0);
     }
-    print_message("%d of 20 repairs had ended before the kill\n", done);
+    print_message("%d of %d repairs had ended before the kill\n", done, rounds);
 }
 
 int main(void)

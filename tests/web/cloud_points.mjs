@@ -343,10 +343,11 @@ export const tests = {
     await close();
   },
 
-  'frames of 10,000 and 100,000 points, and their calls': async (world) => {
-    const seconds = Number(process.env.FOVEA_WEB_FRAMES_S ?? 1);
+  'frames of many points, and their calls': async (world) => {
+    const asked = process.env.FOVEA_WEB_FRAMES_S; // then it is to be measured
+    const seconds = Number(asked ?? 1);
     let one = 0;
-    for (const count of [1, 10_000, 100_000]) {
+    for (const count of asked ? [1, 10_000, 100_000] : [1, 10_000]) {
       const { page, close } = await openCloud(world, madeUp(range(count), Math.min(count, 12)), {
         hash: '#/map?camera=0,0.5,2.3,0,0,0',
         before: cloudFrames.install,

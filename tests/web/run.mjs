@@ -88,7 +88,7 @@ function jpegsBelow(folder) {
 
 function makeLibrary() {
   const out = join(scratch, 'demo');
-  run('demo', '--out', out);
+  run('demo', '--out', out, '--side', '256'); // a quarter of the usual pixels, and of the time
   const pictures = jpegsBelow(join(out, 'pictures'));
   const hostile = join(scratch, 'hostile');
   mkdirSync(hostile);
