@@ -64,8 +64,8 @@ run_one() {
     while now=$(spent $pid); do
         cpu=$now
         # An interrupted fuzzer prints its statistics and ends; once more a minute later, in case.
-        ((cpu >= seconds * 100 && stopping++ % 60 == 0)) && kill -INT $pid 2>/dev/null
-        sleep 1
+        ((cpu >= seconds * 100 && stopping++ % 12 == 0)) && kill -INT $pid 2>/dev/null
+        sleep 5 # each look starts processes, beside twenty fuzzers
     done
     wait $pid
     rm -rf /dev/shm/fovea-fuzz-$pid-* /tmp/fovea-fuzz-$pid-* # an interrupted one leaves its folder
