@@ -28,8 +28,9 @@ $(BUILD)/build.ninja: | setup
 demo: all
 	@$(BUILD)/src/cli/fovea demo
 
+# Limits of time are for what hangs; a busy machine may need four times as long.
 test: all
-	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs
+	@$(MESON) test -C $(BUILD) --no-rebuild --print-errorlogs --timeout-multiplier 4
 
 # DESTDIR is understood too. The prefix is set each time: an earlier one must not stick.
 install: all
