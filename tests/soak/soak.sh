@@ -40,7 +40,7 @@ export FOVEA_LIBRARY="$scratch/library.db"
 
 pids=()
 clean_up() {
-    touch "$scratch/stop"
+    [ ! -d "$scratch" ] || touch "$scratch/stop"
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
     wait
     [ $# -gt 1 ] || cd /
